@@ -26,7 +26,7 @@ export class BinaryWriter {
     if (!Number.isInteger(value) || value < 0 || value > 255) {
       throw new RangeError(`u8 must be an integer 0 to 255, got ${value}`);
     }
-    this.#bytes[this.#reserve(1)] = value;
+    this.#push(value);
     return this;
   }
 
@@ -41,21 +41,23 @@ export class BinaryWriter {
     }
     let rest = value;
     while (rest >= 128) {
-      this.#bytes[this.#reserve(1)] = (rest % 128) + 128;
+      this.#push((rest % 128) + 128);
       rest = Math.floor(rest / 128);
     }
-    this.#bytes[this.#reserve(1)] = rest;
+    this.#push(rest);
     return this;
   }
 
   /** Exact: every bit pattern survives but the payload of a NaN. */
   f64(value: number): this {
-    this.#view.setFloat64(this.#reserve(8), value, true);
+    const at = this.#reserve(8);
+    this.#view.setFloat64(at, value, true);
     return this;
   }
 
   f32(value: number): this {
-    this.#view.setFloat32(this.#reserve(4), value, true);
+    const at = this.#reserve(4);
+    this.#view.setFloat32(at, value, true);
     return this;
   }
 
@@ -78,7 +80,8 @@ export class BinaryWriter {
   /** Length, then the bytes. */
   bytes(value: Uint8Array): this {
     this.varint(value.length);
-    this.#bytes.set(value, this.#reserve(value.length));
+    const at = this.#reserve(value.length);
+    this.#bytes.set(value, at);
     return this;
   }
 
@@ -104,7 +107,12 @@ export class BinaryWriter {
     return this.#bytes.slice(0, this.#length);
   }
 
-  /** Makes room for `n` bytes and returns where they start. */
+  #push(byte: number): void {
+    const at = this.#reserve(1);
+    this.#bytes[at] = byte;
+  }
+
+  /** Makes room for `n` bytes and returns where they start. Call it before naming the buffer: it may move. */
   #reserve(n: number): number {
     const start = this.#length;
     this.#length = start + n;
