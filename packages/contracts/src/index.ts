@@ -1,1 +1,18 @@
-export {}
+export * from './enums.ts';
+export * from './envelope.ts';
+export * from './error-codes.ts';
+export * from './ids.ts';
+export * from './limits.ts';
+export * from './messages.ts';
+export type * from './ports/assignment-cache.ts';
+export type * from './ports/bus.ts';
+export type * from './ports/clock.ts';
+export * from './schemas/algorithm-config.ts';
+export * from './schemas/assignment.ts';
+export * from './schemas/event.ts';
+export * from './schemas/experiment.ts';
+export * from './schemas/funnel.ts';
+export * from './schemas/primitives.ts';
+export * from './schemas/treatment.ts';
+export * from './snapshot.ts';
+export * from './subjects.ts';

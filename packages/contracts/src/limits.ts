@@ -1,0 +1,102 @@
+/**
+ * Every bound of the platform in one place. A queue, body, batch, retry or wait that is not listed here is a defect.
+ * Sizes in bytes, times in the unit the name ends in.
+ */
+export const limits = {
+  // Requests
+  bodyBytesMax: 1_048_576,
+  batchBodyBytesMax: 8_388_608,
+  jsonDepthMax: 16,
+  requestTimeoutMs: 15_000,
+  connectionTimeoutMs: 15_000,
+  headersTimeoutMs: 10_000,
+  urlBytesMax: 16_384,
+
+  // Assignments
+  userIdCharsMax: 256,
+  contextKeysMax: 64,
+  contextKeyCharsMax: 128,
+  contextStringCharsMax: 256,
+  assignmentTtlSecondsMax: 315_360_000,
+  assignmentTtlSecondsDefault: 86_400,
+  stickyCacheEntriesMax: 1_000_000,
+  cacheTimeoutMs: 8,
+
+  // Events
+  eventItemBytesMax: 24_576,
+  metadataBytesMax: 16_384,
+  eventIdCharsMax: 128,
+  valueAbsMax: 1e12,
+  eventBatchItemsMax: 1_000,
+  eventListLimitDefault: 100,
+  eventListLimitMax: 1_000,
+  eventListOffsetMax: 1_000_000,
+
+  // Experiments and funnels
+  nameCharsMax: 200,
+  descriptionCharsMax: 4_000,
+  contentCharsMax: 65_536,
+  treatmentsLiveMax: 50,
+  treatmentWeightMax: 1e6,
+  funnelExperimentsMax: 50,
+  experimentsListMax: 10_000,
+  attributionWindowSecondsMax: 2_592_000,
+  algorithmConfigBytesMax: 8_192,
+
+  // Credentials
+  apiKeyCharsMax: 256,
+  apiKeysPerCompanyMax: 1_000,
+  membersPerCompanyMax: 1_000,
+  unknownKeyCacheEntriesMax: 10_000,
+  unknownKeyCacheTtlMs: 5_000,
+  keyLastUsedIntervalMs: 60_000,
+  sessionCookieChunksMax: 10,
+  sessionTokenBytesMax: 16_384,
+  emailCharsMax: 320,
+
+  // Group commit
+  groupCommitRowsMax: 500,
+  groupCommitQueueMax: 20_000,
+  groupCommitInFlightMax: 2,
+  groupCommitRetriesMax: 5,
+
+  // Stores
+  databaseConnectTimeoutMs: 5_000,
+  databaseStatementTimeoutMs: 10_000,
+  assignmentCommitTimeoutMs: 250,
+  databasePoolMax: 10,
+  migrationTimeoutMs: 120_000,
+  refreshTimeoutMs: 600_000,
+
+  // Bus
+  inlineStateBytesMax: 262_144,
+  busHandlerQueueMax: 10_000,
+
+  // Learner
+  learnerPartitions: 16,
+  learnerChunkFactsMax: 5_000,
+  learnerPollMs: 250,
+  learnerStateIntervalMs: 250,
+  servingStateBytesMax: 524_288,
+  learnerCachedStatesMax: 2_000,
+  trainingTimeoutMs: 60_000,
+
+  // Snapshots of configuration and state
+  configPollMs: 1_000,
+  statePollMs: 2_000,
+  schedulerPollMs: 500,
+
+  // AI variants
+  aiTimeoutMs: 20_000,
+  aiAnswerBytesMax: 1_048_576,
+  aiRetriesMax: 1,
+
+  // Shutdown
+  shutdownTimeoutMs: 4_500,
+
+  // Overload
+  retryAfterSeconds: 1,
+  rateLimitPerKeyPerSecond: 50_000,
+  rateLimitPerPeerPerSecond: 5_000,
+  eventLoopDelayMsMax: 1_000,
+} as const;

@@ -1,0 +1,45 @@
+import { Type } from '@sinclair/typebox';
+import { limits } from '../limits.ts';
+
+/** Holds a character that is not white space. */
+const notBlank = '\\S';
+
+export const idSchema = Type.String({ minLength: 1, maxLength: 2_048 });
+export const userIdSchema = Type.String({
+  minLength: 1,
+  maxLength: limits.userIdCharsMax,
+  pattern: notBlank,
+  description: `The end user, 1 to ${limits.userIdCharsMax} characters, not blank.`,
+});
+export const nameSchema = Type.String({ minLength: 1, maxLength: limits.nameCharsMax, pattern: notBlank });
+export const descriptionSchema = Type.String({ maxLength: limits.descriptionCharsMax });
+export const instantSchema = Type.String({
+  format: 'date-time',
+  description: 'UTC, ISO 8601 with milliseconds.',
+});
+export const nullable = <T extends import('@sinclair/typebox').TSchema>(schema: T) =>
+  Type.Union([schema, Type.Null()]);
+
+export const contextSchema = Type.Record(
+  Type.String({ minLength: 1, maxLength: limits.contextKeyCharsMax }),
+  Type.Union([Type.String({ maxLength: limits.contextStringCharsMax }), Type.Number(), Type.Boolean()]),
+  {
+    maxProperties: limits.contextKeysMax,
+    description:
+      'Flat; values are strings, finite numbers or booleans; null, nested values and arrays are refused.',
+  },
+);
+
+/** Any JSON object; its size and depth are checked before the schema. */
+export const metadataSchema = Type.Record(Type.String(), Type.Unknown());
+
+export const experimentParamsSchema = Type.Object({ id: idSchema });
+export const paginationSchema = Type.Object(
+  {
+    limit: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: limits.eventListLimitMax, default: limits.eventListLimitDefault }),
+    ),
+    offset: Type.Optional(Type.Integer({ minimum: 0, maximum: limits.eventListOffsetMax, default: 0 })),
+  },
+  { additionalProperties: false },
+);
