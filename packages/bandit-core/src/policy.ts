@@ -22,6 +22,11 @@ export type Context = Readonly<Record<string, ContextValue>>;
 export interface Arm {
   readonly weight: number;
   readonly isLive: boolean;
+  /**
+   * True when the arm was there when the experiment first became active; false holds it to its share until it has
+   * 100 trials (ALGORITHMS, rule 5). Left out, the recorded trial numbers decide: see `findNewArms`.
+   */
+  readonly isOriginal?: boolean;
 }
 
 /** One trial: an assignment was made. Counted as reward 0 until its reward arrives (ALGORITHMS, rule 3). */
