@@ -1,2 +1,13 @@
+export { betaBest } from './best/beta-best.ts';
+export { studentBest } from './best/student-best.ts';
+export { createLearner, decodeLearner, preparePolicy } from './create.ts';
+export { drawBeta, drawGamma, drawNormal } from './draws.ts';
 export type * from './options.ts';
+export { applyFloor, defaultFloor } from './pmf/apply-floor.ts';
+export { capNewArms, findNewArms, newArmTrials } from './pmf/cap-new-arms.ts';
+export { cumulate, drawArm } from './pmf/draw-arm.ts';
+export { normalise } from './pmf/normalise.ts';
+export { shareByWeight } from './pmf/share-by-weight.ts';
 export type * from './policy.ts';
+export { type ResolvedOptions, resolveOptions } from './resolve-options.ts';
+export { createRng, decodeRng, type SeededRng } from './rng.ts';

@@ -1,0 +1,82 @@
+import { applyFloor, defaultFloor } from '../pmf/apply-floor.ts';
+import { capNewArms, findNewArms } from '../pmf/cap-new-arms.ts';
+import { normalise } from '../pmf/normalise.ts';
+import type { Arm } from '../policy.ts';
+import type { ResolvedOptions } from '../resolve-options.ts';
+import { greedyEpsilon, greedyPmf } from './epsilon-greedy.ts';
+import { type LiveSums, liveSums } from './live-sums.ts';
+import { column, nArmsOf, nColumns, type SumsState } from './sums-state.ts';
+import { bestConfidence, betaThompson, numericThompson } from './thompson.ts';
+import { ucbPmf, virtualPullsMax } from './ucb.ts';
+
+export interface Allocation {
+  /** shape [arms]: 0 for arms that are not live; sums to 1 */
+  readonly pmf: Float64Array;
+  /** shape [arms]: P(best); 0 for arms that are not live */
+  readonly confidence: Float64Array;
+}
+
+/**
+ * Probabilities of a context-free policy: the algorithm's own PMF, new arms held to their share, then the floor.
+ * Before the first trial all is shared by weight.
+ *
+ * @param nTrialsSinceLast B of ALGORITHMS rule 6, clamped to 1 … 10,000
+ * @throws RangeError for a bad weight, or when no arm is live
+ */
+export function allocate(
+  state: SumsState,
+  arms: readonly Arm[],
+  nTrialsSinceLast: number,
+  options: ResolvedOptions,
+): Allocation {
+  const live = liveSums(state, arms, options);
+  const nPulls = Math.min(virtualPullsMax, Math.max(1, Math.floor(nTrialsSinceLast) || 1));
+  const own = live.nTotal > 0 ? ownPmf(live, nPulls, options) : live.shares;
+  const capped = capNewArms(own, live.shares, isNewLive(state, arms, live));
+  const pmf = applyFloor(capped, live.shares, explorationOf(state, live, options));
+  return {
+    pmf: spread(normalise(pmf, live.shares), live.armIndices, arms.length),
+    confidence: spread(bestConfidence(live, options), live.armIndices, arms.length),
+  };
+}
+
+function ownPmf(live: LiveSums, nPulls: number, options: ResolvedOptions): Float64Array {
+  switch (options.algorithm) {
+    case 'EPSILON_GREEDY':
+      return greedyPmf(live, options);
+    case 'UCB1':
+      return ucbPmf(live, nPulls, options);
+    case 'THOMPSON_SAMPLING':
+      return options.reward === 'binary' ? betaThompson(live, options.prior) : numericThompson(live);
+    default:
+      throw new RangeError(`${options.algorithm} is not a context-free algorithm`);
+  }
+}
+
+function isNewLive(state: SumsState, arms: readonly Arm[], live: LiveSums): boolean[] {
+  const read = (index: number, c: number, missing: number) =>
+    index < nArmsOf(state) ? state.rows[index * nColumns + c]! : missing;
+  return findNewArms(
+    live.armIndices.map((index) => arms[index]!),
+    live.shares,
+    live.armIndices.map((index) => read(index, column.n, 0)),
+    live.armIndices.map((index) => read(index, column.first, -1)),
+    state.nTrials,
+  );
+}
+
+/** Total probability shared by weight: the floor, or epsilon where that is larger. */
+function explorationOf(state: SumsState, live: LiveSums, options: ResolvedOptions): number {
+  const nLive = live.n.length;
+  const floor = options.explorationFloor ?? defaultFloor(options.algorithm, nLive);
+  if (options.algorithm !== 'EPSILON_GREEDY') return floor;
+  return Math.max(floor, greedyEpsilon(state.nTrials, nLive, options));
+}
+
+function spread(values: Float64Array, indices: readonly number[], nArms: number): Float64Array {
+  const all = new Float64Array(nArms);
+  indices.forEach((index, k) => {
+    all[index] = values[k]!;
+  });
+  return all;
+}

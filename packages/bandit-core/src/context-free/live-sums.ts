@@ -1,0 +1,96 @@
+import { shareByWeight } from '../pmf/share-by-weight.ts';
+import type { Arm } from '../policy.ts';
+import type { ResolvedOptions } from '../resolve-options.ts';
+import { addProductExactly } from './exact-sum.ts';
+import { column, nArmsOf, nColumns, type SumsState } from './sums-state.ts';
+
+/** What an allocation rule sees: the live arms only, numbered 0 … K-1, their sums discounted where configured. */
+export interface LiveSums {
+  /** shape [K]: index of each live arm among all arms */
+  readonly armIndices: readonly number[];
+  /** shape [K], sums to 1 */
+  readonly shares: Float64Array;
+  /** shape [K]: trials, >= 0 */
+  readonly n: Float64Array;
+  /** shape [K]: sum of rewards; 0 <= s <= n for binary rewards */
+  readonly s: Float64Array;
+  /** shape [K]: s / n, 0 where n = 0 */
+  readonly mean: Float64Array;
+  /** shape [K]: mean squared deviation of the arm's rewards from their mean, >= 0 */
+  readonly variance: Float64Array;
+  /** Trials of all live arms. */
+  readonly nTotal: number;
+  /** Mean and mean squared deviation of all live arms' rewards taken as one sample; 0 without trials. */
+  readonly pooledMean: number;
+  readonly pooledVariance: number;
+}
+
+/** @throws RangeError for a bad weight, or when no arm is live */
+export function liveSums(state: SumsState, arms: readonly Arm[], options: ResolvedOptions): LiveSums {
+  const allShares = shareByWeight(arms);
+  const armIndices = arms.flatMap((arm, index) => (arm.isLive ? [index] : []));
+  const rows = armIndices.map((index) => readRow(state, index, options));
+  const nTotal = rows.reduce((sum, row) => sum + row.n, 0);
+  const pooledMean = nTotal > 0 ? rows.reduce((sum, row) => sum + (row.n / nTotal) * row.mean, 0) : 0;
+  const pooledVariance =
+    nTotal > 0
+      ? rows.reduce((sum, row) => sum + (row.n / nTotal) * (row.variance + (row.mean - pooledMean) ** 2), 0)
+      : 0;
+  return {
+    armIndices,
+    shares: Float64Array.from(armIndices, (index) => allShares[index]!),
+    n: Float64Array.from(rows, (row) => row.n),
+    s: Float64Array.from(rows, (row) => row.s),
+    mean: Float64Array.from(rows, (row) => row.mean),
+    variance: Float64Array.from(rows, (row) => row.variance),
+    nTotal,
+    pooledMean,
+    pooledVariance,
+  };
+}
+
+interface Row {
+  n: number;
+  s: number;
+  mean: number;
+  variance: number;
+}
+
+const noTrials: Row = { n: 0, s: 0, mean: 0, variance: 0 };
+
+function readRow(state: SumsState, armIndex: number, options: ResolvedOptions): Row {
+  if (armIndex >= nArmsOf(state)) return noTrials;
+  const row = state.rows.subarray(armIndex * nColumns, (armIndex + 1) * nColumns);
+  if (row[column.n] === 0) return noTrials;
+  return options.discount < 1 ? discountedRow(row, state.scale, options) : plainRow(row);
+}
+
+function plainRow(row: Float64Array): Row {
+  const n = row[column.n]!;
+  const s = row[column.s]!;
+  return { n, s, mean: s / n, variance: exactVariance(row, n) };
+}
+
+/** s2/n - (s/n)^2 as (n s2 - s^2) / n^2 with the low halves of the sums, >= 0; noise below 1e-28 of it becomes 0. */
+function exactVariance(row: Float64Array, n: number): number {
+  const s = row[column.s]!;
+  const products = new Float64Array(2);
+  addProductExactly(products, 0, n, row[column.s2]!);
+  addProductExactly(products, 0, n, row[column.s2 + 1]!);
+  addProductExactly(products, 0, -s, s);
+  addProductExactly(products, 0, -2 * s, row[column.s + 1]!);
+  const noise = 1e-28 * s * s;
+  return products[0]! > noise ? products[0]! / n / n : 0;
+}
+
+function discountedRow(row: Float64Array, scale: number, options: ResolvedOptions): Row {
+  const n = row[column.discountedN]! * scale;
+  // An arm not tried for so long that its weight underflowed is as good as untried.
+  if (n < 1e-12) return noTrials;
+  const stored = row[column.discountedS]! * scale;
+  // Rounding could take s past its bounds by the last digit.
+  const s = options.reward === 'binary' ? Math.min(n, Math.max(0, stored)) : stored;
+  const mean = s / n;
+  const variance = (row[column.discountedS2]! * scale) / n - mean * mean;
+  return { n, s, mean, variance: variance > 1e-13 * mean * mean ? variance : 0 };
+}

@@ -1,0 +1,64 @@
+import type { ResolvedOptions } from '../resolve-options.ts';
+import type { LiveSums } from './live-sums.ts';
+import { ucbIndexFor } from './ucb-index.ts';
+
+export const virtualPullsMax = 10_000;
+
+/**
+ * Shares of B virtual pulls played from the state, each going to the highest index and adding 1 to that arm's n and
+ * to t with its mean unchanged (ALGORITHMS, rule 6). B = 1 is the textbook; with a larger B one state version spreads
+ * its requests as the index would have done had it seen them one by one, rather than sending all to one arm.
+ *
+ * Ties share a pull by weight. Untried arms come first and share by weight as many pulls as they are; what is left
+ * of B is played with the pooled mean in their place.
+ *
+ * @param nPulls B, 1 … 10,000
+ * @returns shape [K], sums to 1
+ */
+export function ucbPmf(live: LiveSums, nPulls: number, options: ResolvedOptions): Float64Array {
+  const index = ucbIndexFor(live, options);
+  const pulls = new Float64Array(live.n.length);
+  let left = nPulls - pullUntried(live, nPulls, pulls);
+  const n = live.n.map((trials, k) => trials + pulls[k]!);
+  const mean = live.mean.map((value, k) => (live.n[k]! > 0 ? value : live.pooledMean));
+  const variance = live.variance.map((value, k) => (live.n[k]! > 0 ? value : live.pooledVariance));
+  const indices = new Float64Array(n.length);
+  for (let t = n.reduce((sum, trials) => sum + trials, 0); left > 0; left--, t++) {
+    const lnT = Math.log(Math.max(1, t));
+    let best = -Infinity;
+    for (let k = 0; k < n.length; k++) {
+      indices[k] = index(n[k]!, mean[k]!, variance[k]!, lnT);
+      if (indices[k]! > best) best = indices[k]!;
+    }
+    pullTies(indices, best, live.shares, n, pulls);
+  }
+  return pulls.map((count) => count / nPulls);
+}
+
+/** Gives min(B, untried arms) pulls to the untried arms by weight. @returns how many that were */
+function pullUntried(live: LiveSums, nPulls: number, pulls: Float64Array): number {
+  const untried = live.shares.map((share, k) => (live.n[k]! > 0 ? 0 : share));
+  const total = untried.reduce((sum, share) => sum + share, 0);
+  if (total === 0) return 0;
+  const nUntried = untried.reduce((count, share) => count + (share > 0 ? 1 : 0), 0);
+  const given = Math.min(nPulls, nUntried);
+  for (let k = 0; k < pulls.length; k++) pulls[k] = (given * untried[k]!) / total;
+  return given;
+}
+
+function pullTies(
+  indices: Float64Array,
+  best: number,
+  shares: Float64Array,
+  n: Float64Array,
+  pulls: Float64Array,
+): void {
+  let total = 0;
+  for (let k = 0; k < n.length; k++) if (indices[k] === best) total += shares[k]!;
+  for (let k = 0; k < n.length; k++) {
+    if (indices[k] !== best) continue;
+    const part = shares[k]! / total;
+    n[k]! += part;
+    pulls[k]! += part;
+  }
+}
