@@ -12,6 +12,13 @@ export const userIdSchema = Type.String({
   description: `The end user, 1 to ${limits.userIdCharsMax} characters, not blank.`,
 });
 export const nameSchema = Type.String({ minLength: 1, maxLength: limits.nameCharsMax, pattern: notBlank });
+/** One @, no white space, a dot in the domain; stored and answered in lower case. */
+export const emailSchema = Type.String({
+  minLength: 3,
+  maxLength: limits.emailCharsMax,
+  pattern: '^[^\\s@]+@[^\\s@.]+(\\.[^\\s@.]+)+$',
+  description: 'E-mail address, unique over all companies whatever its case.',
+});
 export const descriptionSchema = Type.String({ maxLength: limits.descriptionCharsMax });
 export const instantSchema = Type.String({
   format: 'date-time',
