@@ -1,8 +1,10 @@
 import { fixedPolicy, prepareSumsPolicy, unlearnedAllocation } from './context-free/fixed-policy.ts';
 import { createSumsLearner, decodeSumsLearner } from './context-free/sums-learner.ts';
+import { createLinearLearner, decodeLinearLearner } from './linear/linear-learner.ts';
+import { prepareLinearPolicy } from './linear/linear-policy.ts';
 import type { PolicySpec } from './options.ts';
 import type { Arm, Learner, Policy } from './policy.ts';
-import { type ResolvedOptions, resolveOptions } from './resolve-options.ts';
+import { resolveOptions } from './resolve-options.ts';
 
 /**
  * A learner that knows nothing yet.
@@ -10,7 +12,8 @@ import { type ResolvedOptions, resolveOptions } from './resolve-options.ts';
  */
 export function createLearner(spec: PolicySpec): Learner {
   const options = resolveOptions(spec);
-  return isContextual(options) ? refuse(options) : createSumsLearner(options);
+  if (options.algorithm === 'LINEAR_CONTEXTUAL') return createLinearLearner(spec);
+  return createSumsLearner(options);
 }
 
 /**
@@ -19,7 +22,8 @@ export function createLearner(spec: PolicySpec): Learner {
  */
 export function decodeLearner(spec: PolicySpec, bytes: Uint8Array): Learner {
   const options = resolveOptions(spec);
-  return isContextual(options) ? refuse(options) : decodeSumsLearner(bytes, options);
+  if (options.algorithm === 'LINEAR_CONTEXTUAL') return decodeLinearLearner(spec, bytes);
+  return decodeSumsLearner(bytes, options);
 }
 
 /**
@@ -36,13 +40,6 @@ export function preparePolicy(
 ): Policy {
   const options = resolveOptions(spec);
   if (!serving) return fixedPolicy(unlearnedAllocation(arms));
-  return isContextual(options) ? refuse(options) : prepareSumsPolicy(serving, arms, options);
-}
-
-function isContextual({ algorithm }: ResolvedOptions): boolean {
-  return algorithm === 'LINEAR_CONTEXTUAL' || algorithm === 'NEURAL_CONTEXTUAL';
-}
-
-function refuse({ algorithm }: ResolvedOptions): never {
-  throw new RangeError(`${algorithm} is not built yet`);
+  if (options.algorithm === 'LINEAR_CONTEXTUAL') return prepareLinearPolicy(spec, serving, arms);
+  return prepareSumsPolicy(serving, arms, options);
 }
