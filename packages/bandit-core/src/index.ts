@@ -2,6 +2,38 @@ export { betaBest } from './best/beta-best.ts';
 export { studentBest } from './best/student-best.ts';
 export { createLearner, decodeLearner, preparePolicy } from './create.ts';
 export { drawBeta, drawGamma, drawNormal } from './draws.ts';
+export { checkDailyWinner, logDailyEvidence, type PairDay } from './inference/daily-winner.ts';
+export { type BestArm, judgeArms } from './inference/expected-loss.ts';
+export type { Interval } from './inference/interval.ts';
+export { classifyMaturity, type Maturity } from './inference/maturity.ts';
+export {
+  asymptoticInterval,
+  boundedInterval,
+  type NumericInterval,
+  numericInterval,
+  type ValueSums,
+} from './inference/numeric-interval.ts';
+export {
+  addWeighted,
+  directMethod,
+  doublyRobust,
+  estimateArmValues,
+  estimatePolicyValue,
+  type LoggedTrial,
+  noWeightedSums,
+  type PolicyValue,
+  valueFromSums,
+  type WeightedSums,
+} from './inference/off-policy.ts';
+export {
+  type BettingState,
+  betOnTrial,
+  checkRandomisedWinner,
+  startBetting,
+} from './inference/randomisation.ts';
+export { rateInterval } from './inference/rate-interval.ts';
+export { checkSampleRatio, type SampleRatio } from './inference/sample-ratio.ts';
+export { checkWinner, logWinnerEvidence, type RateCounts, type WinnerCheck } from './inference/winner.ts';
 export type * from './options.ts';
 export { applyFloor, defaultFloor } from './pmf/apply-floor.ts';
 export { capNewArms, findNewArms, newArmTrials } from './pmf/cap-new-arms.ts';

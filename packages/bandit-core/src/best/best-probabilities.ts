@@ -13,6 +13,18 @@ export interface Law {
   density(points: Float64Array, out: Float64Array): void;
 }
 
+export interface Best {
+  /** shape [K]: P(X_k is the largest), sums to 1 */
+  readonly probabilities: Float64Array;
+  /** Mean of `value` at the largest of X_1 … X_K. */
+  readonly expectedMax: number;
+}
+
+/** `integrateBest` without the mean of the largest. @returns shape [K], sums to 1 */
+export function bestProbabilities(laws: readonly Law[]): Float64Array {
+  return integrateBest(laws, () => 0).probabilities;
+}
+
 /**
  * P(X_k is the largest) for independent X_1 … X_K: the integral of f_k prod_(j != k) F_j, for all k in one pass.
  *
@@ -22,24 +34,21 @@ export interface Law {
  * more than 1e-11, the pieces are halved (at most 4 times). Measured error: below 1e-10 (test/best).
  *
  * @param laws shape [K], K >= 1
- * @returns shape [K], sums to 1
+ * @param value what a point of the line is worth, for `expectedMax`
  * Source: the formula is the probability of superiority; see docs/maths/thompson-sampling.md.
  */
-export function bestProbabilities(laws: readonly Law[]): Float64Array {
-  const best = new Float64Array(laws.length);
+export function integrateBest(laws: readonly Law[], value: (point: number) => number): Best {
   const active = competitors(laws);
-  if (active.length === 1) {
-    best[active[0]!] = 1;
-    return best;
-  }
   const rivals = active.map((index) => laws[index]!);
-  let result = integrate(rivals, 1);
-  for (let step = 0.5; step > 0.05 && !(result.miss < missMax); step /= 2) result = integrate(rivals, step);
+  let result = integrate(rivals, value, 1);
+  for (let step = 0.5; step > 0.05 && !(result.miss < missMax); step /= 2)
+    result = integrate(rivals, value, step);
   const total = result.best.reduce((sum, p) => sum + p, 0);
+  const probabilities = new Float64Array(laws.length);
   active.forEach((index, i) => {
-    best[index] = result.best[i]! / total;
+    probabilities[index] = result.best[i]! / total;
   });
-  return best;
+  return { probabilities, expectedMax: result.expectedMax / total };
 }
 
 const rule = gaussLegendre(16);
@@ -56,15 +65,17 @@ function competitors(laws: readonly Law[]): number[] {
 
 interface Integral {
   readonly best: Float64Array;
+  readonly expectedMax: number;
   /** Largest |F(end) - 1|. */
   readonly miss: number;
 }
 
-function integrate(laws: readonly Law[], step: number): Integral {
+function integrate(laws: readonly Law[], value: (point: number) => number, step: number): Integral {
   const nLaws = laws.length;
   const best = new Float64Array(nLaws);
   const reached = new Float64Array(nLaws);
   const piece = newPiece(nLaws);
+  let expectedMax = 0;
   // Below `start` one law has practically nothing, so no product of distribution functions counts there.
   const start = Math.max(...laws.map((law) => law.low));
   const end = Math.max(...laws.map((law) => law.high));
@@ -74,12 +85,12 @@ function integrate(laws: readonly Law[], step: number): Integral {
     if (from < start && to > start) to = start;
     if (!(to > from)) break;
     fillPiece(piece, laws, reached, from, to);
-    if (from >= start) addPiece(piece, best, 0.5 * (to - from));
+    if (from >= start) expectedMax += addPiece(piece, best, value, 0.5 * (to - from));
     for (let k = 0; k < nLaws; k++) reached[k] = piece.ends[k]!;
     from = to;
   }
   const miss = reached.reduce((worst, total) => Math.max(worst, Math.abs(total - 1)), 0);
-  return { best, miss };
+  return { best, expectedMax, miss };
 }
 
 /**
@@ -149,9 +160,13 @@ function fillPiece(
   }
 }
 
-/** Adds each law's share of the piece: weight * f_k * (product of the other F), by running products from both ends. */
-function addPiece(piece: Piece, best: Float64Array, half: number): void {
+/**
+ * Adds each law's share of the piece: weight * f_k * (product of the other F), by running products from both ends.
+ * @returns the piece's part of `expectedMax`
+ */
+function addPiece(piece: Piece, best: Float64Array, value: (point: number) => number, half: number): number {
   const nLaws = best.length;
+  let expectedMax = 0;
   for (let i = 0; i < nNodes; i++) {
     let before = half * rule.weights[i]!;
     for (let k = 0; k < nLaws; k++) {
@@ -159,9 +174,14 @@ function addPiece(piece: Piece, best: Float64Array, half: number): void {
       before *= piece.cumulatives[k]![i]!;
     }
     let after = 1;
+    let mass = 0;
     for (let k = nLaws - 1; k >= 0; k--) {
-      best[k]! += piece.densities[k]![i]! * piece.below[k]! * after;
+      const part = piece.densities[k]![i]! * piece.below[k]! * after;
+      best[k]! += part;
+      mass += part;
       after *= piece.cumulatives[k]![i]!;
     }
+    if (mass > 0) expectedMax += mass * value(piece.points[i]!);
   }
+  return expectedMax;
 }

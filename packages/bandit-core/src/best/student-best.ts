@@ -1,5 +1,5 @@
 import { lnGamma, stirlingError } from '../special/ln-gamma.ts';
-import { bestProbabilities, type Law } from './best-probabilities.ts';
+import { bestProbabilities, integrateBest, type Law } from './best-probabilities.ts';
 
 /** A Student-t law of an unknown mean: location + scale * t(degrees). */
 export interface StudentLaw {
@@ -21,6 +21,19 @@ export interface StudentLaw {
  * @throws RangeError naming the first bad law
  */
 export function studentBest(laws: readonly StudentLaw[]): Float64Array {
+  return bestProbabilities(standardise(laws).laws);
+}
+
+/**
+ * Mean of the largest of independent Student-t means, all with degrees > 1. Error below 1e-9 of the largest scale at 5
+ * or more degrees of freedom; with the 2 of an untried arm 1e-6, the part of the mean that lies in its far tail.
+ */
+export function studentExpectedMax(laws: readonly StudentLaw[]): number {
+  const { laws: scaled, origin, unit } = standardise(laws);
+  return origin + unit * integrateBest(scaled, (x) => x).expectedMax;
+}
+
+function standardise(laws: readonly StudentLaw[]): { laws: Law[]; origin: number; unit: number } {
   laws.forEach(({ location, scale, degrees }, k) => {
     if (!Number.isFinite(location) || !(scale > 0 && scale < Infinity) || !(degrees >= 1)) {
       throw new RangeError(
@@ -30,11 +43,10 @@ export function studentBest(laws: readonly StudentLaw[]): Float64Array {
   });
   const origin = laws[0]!.location;
   const unit = laws.reduce((largest, { scale }) => Math.max(largest, scale), 0);
-  return bestProbabilities(
-    laws.map(({ location, scale, degrees }) =>
-      studentLaw((location - origin) / unit, Math.max(scale / unit, 1e-100), degrees),
-    ),
+  const scaled = laws.map(({ location, scale, degrees }) =>
+    studentLaw((location - origin) / unit, Math.max(scale / unit, 1e-100), degrees),
   );
+  return { laws: scaled, origin, unit };
 }
 
 function studentLaw(location: number, scale: number, degrees: number): Law {

@@ -1,5 +1,5 @@
 import { shareByWeight } from '../pmf/share-by-weight.ts';
-import type { Arm } from '../policy.ts';
+import type { Arm, ArmSums } from '../policy.ts';
 import type { ResolvedOptions } from '../resolve-options.ts';
 import { addProductExactly } from './exact-sum.ts';
 import { column, nArmsOf, nColumns, type SumsState } from './sums-state.ts';
@@ -30,15 +30,32 @@ export function liveSums(state: SumsState, arms: readonly Arm[], options: Resolv
   const allShares = shareByWeight(arms);
   const armIndices = arms.flatMap((arm, index) => (arm.isLive ? [index] : []));
   const rows = armIndices.map((index) => readRow(state, index, options));
+  return poolRows(
+    rows,
+    armIndices,
+    Float64Array.from(armIndices, (index) => allShares[index]!),
+  );
+}
+
+/** The same view of plain sums, all live with equal weights; the variance from the rounded sums, not below 0. */
+export function sumsAsLive(sums: readonly ArmSums[]): LiveSums {
+  const rows = sums.map(({ n, s, s2 }) =>
+    n > 0 ? { n, s, mean: s / n, variance: Math.max(0, s2 / n - (s / n) ** 2) } : noTrials,
+  );
+  return poolRows(rows, [...rows.keys()], new Float64Array(rows.length).fill(1 / rows.length));
+}
+
+function poolRows(rows: readonly Row[], armIndices: readonly number[], shares: Float64Array): LiveSums {
   const nTotal = rows.reduce((sum, row) => sum + row.n, 0);
-  const pooledMean = nTotal > 0 ? rows.reduce((sum, row) => sum + (row.n / nTotal) * row.mean, 0) : 0;
-  const pooledVariance =
-    nTotal > 0
-      ? rows.reduce((sum, row) => sum + (row.n / nTotal) * (row.variance + (row.mean - pooledMean) ** 2), 0)
-      : 0;
+  const part = (row: Row) => (nTotal > 0 ? row.n / nTotal : 0);
+  const pooledMean = rows.reduce((sum, row) => sum + part(row) * row.mean, 0);
+  const pooledVariance = rows.reduce(
+    (sum, row) => sum + part(row) * (row.variance + (row.mean - pooledMean) ** 2),
+    0,
+  );
   return {
     armIndices,
-    shares: Float64Array.from(armIndices, (index) => allShares[index]!),
+    shares,
     n: Float64Array.from(rows, (row) => row.n),
     s: Float64Array.from(rows, (row) => row.s),
     mean: Float64Array.from(rows, (row) => row.mean),
