@@ -3,7 +3,7 @@ import { createSumsLearner, decodeSumsLearner } from './context-free/sums-learne
 import { createLinearLearner, decodeLinearLearner } from './linear/linear-learner.ts';
 import { prepareLinearPolicy } from './linear/linear-policy.ts';
 import type { PolicySpec } from './options.ts';
-import type { Arm, Learner, Policy } from './policy.ts';
+import type { Algorithm, Arm, Learner, Policy } from './policy.ts';
 import { resolveOptions } from './resolve-options.ts';
 
 /**
@@ -11,9 +11,7 @@ import { resolveOptions } from './resolve-options.ts';
  * @throws RangeError naming the option, the value received and what is allowed
  */
 export function createLearner(spec: PolicySpec): Learner {
-  const options = resolveOptions(spec);
-  if (options.algorithm === 'LINEAR_CONTEXTUAL') return createLinearLearner(spec);
-  return createSumsLearner(options);
+  return familyOf(spec).create(spec);
 }
 
 /**
@@ -21,9 +19,7 @@ export function createLearner(spec: PolicySpec): Learner {
  * @throws RangeError for a bad option, or bytes that are not a state of this algorithm
  */
 export function decodeLearner(spec: PolicySpec, bytes: Uint8Array): Learner {
-  const options = resolveOptions(spec);
-  if (options.algorithm === 'LINEAR_CONTEXTUAL') return decodeLinearLearner(spec, bytes);
-  return decodeSumsLearner(bytes, options);
+  return familyOf(spec).decode(spec, bytes);
 }
 
 /**
@@ -38,8 +34,38 @@ export function preparePolicy(
   serving: Uint8Array | undefined,
   arms: readonly Arm[],
 ): Policy {
-  const options = resolveOptions(spec);
-  if (!serving) return fixedPolicy(unlearnedAllocation(arms));
-  if (options.algorithm === 'LINEAR_CONTEXTUAL') return prepareLinearPolicy(spec, serving, arms);
-  return prepareSumsPolicy(serving, arms, options);
+  const family = familyOf(spec);
+  if (serving) return family.prepare(spec, serving, arms);
+  resolveOptions(spec);
+  return fixedPolicy(unlearnedAllocation(arms));
+}
+
+/** One implementation of the learner and policy interfaces. */
+interface Family {
+  readonly create: (spec: PolicySpec) => Learner;
+  readonly decode: (spec: PolicySpec, bytes: Uint8Array) => Learner;
+  readonly prepare: (spec: PolicySpec, serving: Uint8Array, arms: readonly Arm[]) => Policy;
+}
+
+const contextFree: Family = {
+  create: (spec) => createSumsLearner(resolveOptions(spec)),
+  decode: (spec, bytes) => decodeSumsLearner(bytes, resolveOptions(spec)),
+  prepare: (spec, serving, arms) => prepareSumsPolicy(serving, arms, resolveOptions(spec)),
+};
+
+const families: Partial<Record<Algorithm, Family>> = {
+  EPSILON_GREEDY: contextFree,
+  UCB1: contextFree,
+  THOMPSON_SAMPLING: contextFree,
+  LINEAR_CONTEXTUAL: {
+    create: createLinearLearner,
+    decode: decodeLinearLearner,
+    prepare: prepareLinearPolicy,
+  },
+};
+
+function familyOf({ algorithm }: PolicySpec): Family {
+  const family = families[algorithm];
+  if (family) return family;
+  throw new RangeError(`algorithm must be one of ${Object.keys(families).join(', ')}, got ${algorithm}`);
 }

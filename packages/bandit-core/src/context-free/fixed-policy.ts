@@ -8,14 +8,14 @@ import { readAllocation } from './serving-state.ts';
 /**
  * Policy of a context-free algorithm: probabilities fixed until the next state version, one uniform number a choice.
  *
- * @param serving what `encodeServing` wrote; undefined: nothing learned yet, shares by weight
+ * @param serving what `encodeServing` wrote
  */
 export function prepareSumsPolicy(
-  serving: Uint8Array | undefined,
+  serving: Uint8Array,
   arms: readonly Arm[],
   options: ResolvedOptions,
 ): Policy {
-  return fixedPolicy(serving ? readAllocation(serving, arms, options) : unlearnedAllocation(arms));
+  return fixedPolicy(readAllocation(serving, arms, options));
 }
 
 /** While nothing is known: shares by weight, and each of K live arms is the best with probability 1/K. */

@@ -28,8 +28,7 @@ export function encodeSumsServing(
 
 /**
  * The stored probabilities where they were computed for the same arms and options, else new ones from the sums.
- *
- * @param serving undefined: nothing learned yet
+ * @throws RangeError when the bytes are not such a serving state
  */
 export function readAllocation(
   serving: Uint8Array,
