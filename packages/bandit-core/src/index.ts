@@ -43,3 +43,4 @@ export { shareByWeight } from './pmf/share-by-weight.ts';
 export type * from './policy.ts';
 export { type ResolvedOptions, resolveOptions } from './resolve-options.ts';
 export { createRng, decodeRng, type SeededRng } from './rng.ts';
+export { type BernoulliGame, type BernoulliScore, playBernoulli } from './simulation/play-bernoulli.ts';

@@ -30,14 +30,24 @@ export function allocate(
   options: ResolvedOptions,
 ): Allocation {
   const live = liveSums(state, arms, options);
+  return {
+    pmf: spread(livePmf(state, arms, live, nTrialsSinceLast, options), live.armIndices, arms.length),
+    confidence: spread(bestConfidence(live, options), live.armIndices, arms.length),
+  };
+}
+
+/** The PMF of `allocate` over the live arms alone. @returns shape [K], sums to 1 */
+export function livePmf(
+  state: SumsState,
+  arms: readonly Arm[],
+  live: LiveSums,
+  nTrialsSinceLast: number,
+  options: ResolvedOptions,
+): Float64Array {
   const nPulls = Math.min(virtualPullsMax, Math.max(1, Math.floor(nTrialsSinceLast) || 1));
   const own = live.nTotal > 0 ? ownPmf(live, nPulls, options) : live.shares;
   const capped = capNewArms(own, live.shares, isNewLive(state, arms, live));
-  const pmf = applyFloor(capped, live.shares, explorationOf(state, live, options));
-  return {
-    pmf: spread(normalise(pmf, live.shares), live.armIndices, arms.length),
-    confidence: spread(bestConfidence(live, options), live.armIndices, arms.length),
-  };
+  return normalise(applyFloor(capped, live.shares, explorationOf(state, live, options)), live.shares);
 }
 
 function ownPmf(live: LiveSums, nPulls: number, options: ResolvedOptions): Float64Array {
