@@ -1,1 +1,3 @@
-export {}
+export * from './bus-errors.ts';
+export * from './in-process-bus.ts';
+export * from './subject-pattern.ts';

@@ -1,0 +1,17 @@
+/** No responder answered within the deadline. */
+export class BusTimeoutError extends Error {
+  readonly code = 'BUS_TIMEOUT';
+  constructor(subject: string, timeoutMs: number) {
+    super(`no answer on ${subject} within ${timeoutMs} ms`);
+    this.name = 'BusTimeoutError';
+  }
+}
+
+/** The bus was closed, or its server cannot be reached. */
+export class BusUnavailableError extends Error {
+  readonly code = 'BUS_UNAVAILABLE';
+  constructor(message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = 'BusUnavailableError';
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * Database time without asking the database: a local monotonic clock plus an offset. Each refresh measures the offset
+ * with one query (the server's reading belongs to the middle of the round trip) and is wrong by half a round trip at
+ * most. Between refreshes time never steps back; a step of a second or more (another server took over) is followed.
+ * While the database is away the last offset stays in force.
+ */
+import { type Kysely, sql } from 'kysely';
+import type { DatabaseLog } from './database-log.ts';
+import type { Database } from './schema.ts';
+
+export interface DatabaseClockOptions {
+  readonly db: Kysely<Database>;
+  /** Milliseconds from any fixed origin, never stepping back: performance.now in production. */
+  readonly monotonicMs: () => number;
+  /** 0 = no background refresh. */
+  readonly pollMs: number;
+  /** A first guess in force until the first refresh succeeds (the machine's clock); without one, nowMs throws. */
+  readonly startMs?: number;
+  readonly log?: DatabaseLog;
+}
+
+export interface DatabaseClock {
+  /** Whole milliseconds since the epoch, never smaller than the answer before. */
+  nowMs(): number;
+  /** @throws when the database cannot be asked; the offset in force stays */
+  refresh(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const followStepMs = 1_000;
+
+export function createDatabaseClock(options: DatabaseClockOptions): DatabaseClock {
+  const { db, monotonicMs, pollMs, startMs, log } = options;
+  let offsetMs = startMs === undefined ? undefined : startMs - monotonicMs();
+  let lastMs = Number.NEGATIVE_INFINITY;
+  let refreshing: Promise<void> | undefined;
+
+  const refresh = () => {
+    refreshing ??= measureOffset(db, monotonicMs)
+      .then((measured) => {
+        if (offsetMs === undefined || measured < offsetMs - followStepMs) lastMs = Number.NEGATIVE_INFINITY;
+        offsetMs = measured;
+      })
+      .finally(() => {
+        refreshing = undefined;
+      });
+    return refreshing;
+  };
+  const poll = () => {
+    refresh().catch((error: unknown) => log?.warn({ err: error }, 'the database clock was not refreshed'));
+  };
+  const timer = pollMs > 0 ? setInterval(poll, pollMs) : undefined;
+  timer?.unref();
+
+  return {
+    nowMs: () => {
+      if (offsetMs === undefined) throw new Error('the database clock was read before its first refresh');
+      lastMs = Math.max(lastMs, Math.floor(monotonicMs() + offsetMs));
+      return lastMs;
+    },
+    refresh,
+    close: async () => {
+      clearInterval(timer);
+      await refreshing?.catch(() => undefined);
+    },
+  };
+}
+
+async function measureOffset(db: Kysely<Database>, monotonicMs: () => number): Promise<number> {
+  const sentMs = monotonicMs();
+  const { rows } = await sql<{ ms: number }>`
+    select extract(epoch from clock_timestamp()) * 1000 as ms`.execute(db);
+  const receivedMs = monotonicMs();
+  return (rows[0] as { ms: number }).ms - (sentMs + receivedMs) / 2;
+}

@@ -1,0 +1,99 @@
+/**
+ * Shares PGlite's one session among connections. A unit (a simple query, or an extended exchange through its Sync)
+ * runs alone; once it leaves a transaction open, the connection owns the session until that transaction ends, and
+ * the units of all others wait in arrival order. A connection that goes away in its transaction is rolled back.
+ *
+ * Units are never cut at message boundaries: two connections share the session's unnamed statement and its
+ * skip-until-Sync after an error, so an interleaved Parse or a failure would reach into the other's exchange.
+ */
+import { encodeQuery, type TransactionStatus, transactionStatusOf } from './wire-protocol.ts';
+
+/** Runs protocol bytes on the session and returns the whole answer. Rejects only when the server itself is gone. */
+export type RunProtocol = (bytes: Uint8Array) => Promise<Uint8Array>;
+
+export interface SessionQueue {
+  /** Resolves with the answer, or undefined when the connection left before its turn. */
+  run(connection: number, bytes: Uint8Array): Promise<Uint8Array | undefined>;
+  /** Drops what this connection still waits for and rolls its open transaction back. */
+  leave(connection: number): void;
+  /** Resolves when nothing runs; units that wait are dropped. */
+  close(): Promise<void>;
+}
+
+interface Waiting {
+  readonly connection: number;
+  readonly bytes: Uint8Array;
+  readonly resolve: (answer: Uint8Array | undefined) => void;
+}
+
+/** @param onFatal called once when the session is lost; nothing runs afterwards */
+export function createSessionQueue(
+  runProtocol: RunProtocol,
+  onFatal: (error: unknown) => void,
+): SessionQueue {
+  let waiting: Waiting[] = [];
+  let owner: number | undefined;
+  let isRunning = false;
+  let idle: Promise<void> = Promise.resolve();
+  let isDead = false;
+
+  const takeNext = (): Waiting | undefined => {
+    const index = owner === undefined ? 0 : waiting.findIndex((unit) => unit.connection === owner);
+    return index < 0 ? undefined : waiting.splice(index, 1)[0];
+  };
+  const runUnit = async (unit: Waiting) => {
+    const answer = await runProtocol(unit.bytes);
+    const status: TransactionStatus | undefined = transactionStatusOf(answer);
+    // No ReadyForQuery: the exchange is not over (COPY), the session stays with its connection.
+    owner = status === 'idle' ? undefined : unit.connection;
+    unit.resolve(answer);
+  };
+  const drain = async () => {
+    try {
+      for (let unit = takeNext(); unit !== undefined && !isDead; unit = takeNext()) await runUnit(unit);
+    } catch (error) {
+      isDead = true;
+      onFatal(error);
+    }
+    isRunning = false;
+  };
+  const wake = () => {
+    if (isRunning || isDead) return;
+    isRunning = true;
+    idle = drain();
+  };
+  const dropWaiting = (isDropped: (unit: Waiting) => boolean) => {
+    const dropped = waiting.filter(isDropped);
+    waiting = waiting.filter((unit) => !isDropped(unit));
+    for (const unit of dropped) unit.resolve(undefined);
+  };
+  const rollBack = (connection: number) => {
+    waiting.unshift({ connection, bytes: encodeQuery('rollback'), resolve: () => undefined });
+    wake();
+  };
+
+  return {
+    run: (connection, bytes) => {
+      const { promise, resolve } = Promise.withResolvers<Uint8Array | undefined>();
+      waiting.push({ connection, bytes, resolve });
+      wake();
+      return promise;
+    },
+    leave: (connection) => {
+      dropWaiting((unit) => unit.connection === connection);
+      // A unit of it may be running and about to open a transaction: look again when it is done.
+      const settle = () => owner === connection && rollBack(connection);
+      if (isRunning) void idle.then(settle);
+      else settle();
+    },
+    close: async () => {
+      dropWaiting(() => true);
+      await idle;
+      if (owner !== undefined && !isDead) {
+        rollBack(owner);
+        await idle;
+      }
+      isDead = true;
+    },
+  };
+}

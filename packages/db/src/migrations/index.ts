@@ -1,0 +1,13 @@
+import type { Migration } from 'kysely/migration';
+import * as tenants from './0001-tenants.ts';
+import * as facts from './0002-facts.ts';
+import * as learner from './0003-learner.ts';
+import * as roles from './0004-roles.ts';
+
+/** In order of their names; a shipped one is never edited, only followed by another. */
+export const migrations: Readonly<Record<string, Migration>> = {
+  '0001-tenants': tenants,
+  '0002-facts': facts,
+  '0003-learner': learner,
+  '0004-roles': roles,
+};

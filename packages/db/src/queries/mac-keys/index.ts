@@ -1,0 +1,2 @@
+export * from './insert-mac-key.ts';
+export * from './load-mac-keys.ts';

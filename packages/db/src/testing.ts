@@ -1,0 +1,6 @@
+export {
+  createTestDatabase,
+  type TestDatabase,
+  type TestDatabaseOptions,
+} from './testing/create-test-database.ts';
+export { forEachStore } from './testing/for-each-store.ts';

@@ -1,0 +1,45 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { startThread } from '../embedded/start-embedded.ts';
+import { migrate } from '../migrate.ts';
+import { openDatabase } from '../open-database.ts';
+import { hashMigrations } from './migrations-hash.ts';
+import { testLog } from './test-scope.ts';
+
+const cacheFolder = fileURLToPath(new URL('../../../../node_modules/.cache/bandit-db/', import.meta.url));
+
+/**
+ * A migrated, empty cluster as a tar: made once per text of the migrations and kept under node_modules/.cache. Several
+ * processes may make it at one time: each writes its own file and renames it, whole, into place.
+ */
+export async function loadPgliteTemplate(): Promise<Uint8Array> {
+  const path = join(cacheFolder, `template-${hashMigrations()}.tar`);
+  if (existsSync(path)) return readFileSync(path);
+  const template = await buildTemplate();
+  mkdirSync(cacheFolder, { recursive: true });
+  const part = `${path}.${process.pid}`;
+  writeFileSync(part, template);
+  renameSync(part, path);
+  return template;
+}
+
+async function buildTemplate(): Promise<Uint8Array> {
+  const socketDir = mkdtempSync(join(tmpdir(), 'bandit-test-'));
+  try {
+    const thread = await startThread({ socketPath: join(socketDir, '.s.PGSQL.5432') }, rethrow);
+    const { db, close } = openDatabase({ socketDir, statementTimeoutMs: 60_000, log: testLog });
+    await migrate(db);
+    await close();
+    const dump = await thread.stop('dump');
+    if (dump?.kind !== 'dumped') throw new Error('the template database was not dumped');
+    return dump.template;
+  } finally {
+    rmSync(socketDir, { recursive: true, force: true });
+  }
+}
+
+function rethrow(error: Error): never {
+  throw error;
+}
