@@ -40,6 +40,9 @@ export const limits = {
   treatmentWeightMax: 1e6,
   funnelExperimentsMax: 50,
   experimentsListMax: 10_000,
+  funnelsListMax: 10_000,
+  dueExperimentsPerPollMax: 100,
+  funnelRewardRetriesMax: 5,
   attributionWindowSecondsMax: 2_592_000,
   algorithmConfigBytesMax: 8_192,
 
@@ -50,6 +53,8 @@ export const limits = {
   unknownKeyCacheEntriesMax: 10_000,
   unknownKeyCacheTtlMs: 5_000,
   keyLastUsedIntervalMs: 60_000,
+  keyLookupsInFlightMax: 16,
+  keyLookupTimeoutMs: 1_000,
   sessionCookieChunksMax: 10,
   sessionTokenBytesMax: 16_384,
   emailCharsMax: 320,
@@ -83,6 +88,8 @@ export const limits = {
 
   // Snapshots of configuration and state
   configPollMs: 1_000,
+  configLoadTimeoutMs: 10_000,
+  companiesPerLoadMax: 1_000,
   statePollMs: 2_000,
   schedulerPollMs: 500,
 
@@ -90,6 +97,12 @@ export const limits = {
   aiTimeoutMs: 20_000,
   aiAnswerBytesMax: 1_048_576,
   aiRetriesMax: 1,
+  aiRetryDelayMs: 500,
+  /** A claim older than this belongs to a dead process: longer than any call can take. */
+  aiRequestStaleMs: 40_000,
+  aiConnectionsMax: 16,
+  aiPromptContentCharsMax: 60_000,
+  aiStrategyOutcomesMax: 1_000,
 
   // Shutdown
   shutdownTimeoutMs: 4_500,

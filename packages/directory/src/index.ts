@@ -1,1 +1,1 @@
-export {}
+export { createDirectory, type Directory, type DirectoryDeps, type DirectoryLog } from './directory.ts';

@@ -1,0 +1,9 @@
+export {
+  type CurrentAssignment,
+  type CurrentAssignmentKey,
+  findCurrentAssignments,
+} from './find-current-assignments.ts';
+export { findRecordedNonces } from './find-recorded-nonces.ts';
+export { insertAssignments, type NewAssignment } from './insert-assignments.ts';
+export { listServingStates, type ServingStateRow } from './list-serving-states.ts';
+export { loadServingState } from './load-serving-state.ts';
