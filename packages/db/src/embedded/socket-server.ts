@@ -9,8 +9,8 @@ export interface SocketServer {
 
 /**
  * Postgres' wire protocol on a Unix socket for any number of node-postgres connections, in front of PGlite's one
- * session. (@electric-sql/pglite-socket queues single messages, so that parameterised statements of two connections
- * mix; see session-queue.ts.)
+ * session. (@electric-sql/pglite-socket 0.2.17 queues single messages: of 500 concurrent statements, half of them longer
+ * than one read of the socket, 142 got the answer of another connection's statement.)
  *
  * @param onFatal the session is lost: every connection has been cut, the process must be told
  */
