@@ -30,13 +30,19 @@ export function allocate(
   options: ResolvedOptions,
 ): Allocation {
   const live = liveSums(state, arms, options);
+  const confidence = bestConfidence(live, options);
+  // Thompson sampling with the default prior is the confidence itself; the integral costs most of the publish.
+  const own = isConfidencePmf(live, options) ? confidence : ownPmf(live, nTrialsSinceLast, options);
   return {
-    pmf: spread(livePmf(state, arms, live, nTrialsSinceLast, options), live.armIndices, arms.length),
-    confidence: spread(bestConfidence(live, options), live.armIndices, arms.length),
+    pmf: spread(guardPmf(own, state, arms, live, options), live.armIndices, arms.length),
+    confidence: spread(confidence, live.armIndices, arms.length),
   };
 }
 
-/** The PMF of `allocate` over the live arms alone. @returns shape [K], sums to 1 */
+/**
+ * The PMF of `allocate` over the live arms alone, without the confidence.
+ * @returns shape [K], sums to 1
+ */
 export function livePmf(
   state: SumsState,
   arms: readonly Arm[],
@@ -44,23 +50,43 @@ export function livePmf(
   nTrialsSinceLast: number,
   options: ResolvedOptions,
 ): Float64Array {
-  const nPulls = Math.min(virtualPullsMax, Math.max(1, Math.floor(nTrialsSinceLast) || 1));
-  const own = live.nTotal > 0 ? ownPmf(live, nPulls, options) : live.shares;
+  return guardPmf(ownPmf(live, nTrialsSinceLast, options), state, arms, live, options);
+}
+
+function isConfidencePmf(live: LiveSums, { algorithm, reward, prior }: ResolvedOptions): boolean {
+  const isUniformPrior = prior.alpha === 1 && prior.beta === 1;
+  return algorithm === 'THOMPSON_SAMPLING' && reward === 'binary' && isUniformPrior && live.nTotal > 0;
+}
+
+/** Holds new arms to their share and mixes the floor in. */
+function guardPmf(
+  own: Float64Array,
+  state: SumsState,
+  arms: readonly Arm[],
+  live: LiveSums,
+  options: ResolvedOptions,
+): Float64Array {
   const capped = capNewArms(own, live.shares, isNewLive(state, arms, live));
   return normalise(applyFloor(capped, live.shares, explorationOf(state, live, options)), live.shares);
 }
 
-function ownPmf(live: LiveSums, nPulls: number, options: ResolvedOptions): Float64Array {
+/** What the algorithm alone would do; by weight before the first trial. */
+function ownPmf(live: LiveSums, nTrialsSinceLast: number, options: ResolvedOptions): Float64Array {
+  if (live.nTotal === 0) return live.shares;
   switch (options.algorithm) {
     case 'EPSILON_GREEDY':
       return greedyPmf(live, options);
     case 'UCB1':
-      return ucbPmf(live, nPulls, options);
+      return ucbPmf(live, clampPulls(nTrialsSinceLast), options);
     case 'THOMPSON_SAMPLING':
       return options.reward === 'binary' ? betaThompson(live, options.prior) : numericThompson(live);
     default:
       throw new RangeError(`${options.algorithm} is not a context-free algorithm`);
   }
+}
+
+function clampPulls(nTrialsSinceLast: number): number {
+  return Math.min(virtualPullsMax, Math.max(1, Math.floor(nTrialsSinceLast) || 1));
 }
 
 function isNewLive(state: SumsState, arms: readonly Arm[], live: LiveSums): boolean[] {
