@@ -64,6 +64,8 @@ export const limits = {
   groupCommitQueueMax: 20_000,
   groupCommitInFlightMax: 2,
   groupCommitRetriesMax: 5,
+  acceptRetryDelayMs: 25,
+  acceptRetryWindowMs: 4_000,
 
   // Stores
   databaseConnectTimeoutMs: 5_000,

@@ -93,10 +93,18 @@ const statements = [
     begin atomic
       select m.company_id, m.id, m.email, m.role from members m where m.email = wanted;
     end`,
-  `revoke all on function find_api_key(text), find_member(text), ensure_fact_partitions(integer),
-    ensure_log_epoch() from public`,
+  // The scheduler's look-up over all companies: ids only.
+  `create function due_experiments(at timestamptz, most integer) returns table (company_id text, id text)
+    language sql stable security definer set search_path = public
+    begin atomic
+      select e.company_id, e.id from experiments e
+      where e.status in ('active', 'paused') and e.end_at is not null and e.end_at <= at
+      order by e.end_at limit most;
+    end`,
+  `revoke all on function find_api_key(text), find_member(text), due_experiments(timestamptz, integer),
+    ensure_fact_partitions(integer), ensure_log_epoch() from public`,
   `grant execute on function find_api_key(text) to bandit_accept, bandit_app`,
-  `grant execute on function find_member(text) to bandit_app`,
+  `grant execute on function find_member(text), due_experiments(timestamptz, integer) to bandit_app`,
   `grant execute on function ensure_log_epoch() to bandit_accept, bandit_learner, bandit_app`,
   `grant execute on function ensure_fact_partitions(integer) to bandit_app`,
 ];
