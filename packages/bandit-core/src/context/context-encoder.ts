@@ -12,7 +12,7 @@
 import type { BinaryReader } from '../codec/binary-reader.ts';
 import type { BinaryWriter } from '../codec/binary-writer.ts';
 import type { Context, ContextValue } from '../policy.ts';
-import { ColumnScaler } from './column-scaler.ts';
+import { ColumnScaler, scalerTrials } from './column-scaler.ts';
 import type { SparseVector } from './sparse-vector.ts';
 import { hashPair } from './string-hash.ts';
 
@@ -33,6 +33,9 @@ export class ContextEncoder {
   readonly #bucketColumns = new Int32Array(bucketsMax).fill(-1);
   readonly #bucketSums = new Float64Array(bucketsMax);
   #nDictionary = 1;
+  /** Trials and usable entries (the bias counted as one each) of the first 200 trials. */
+  #nTrials = 0;
+  #nEntries = 0;
   #scaler = new ColumnScaler();
 
   /** Columns handed out so far, the bias included: 1 … 256. Every encoded column is below it. */
@@ -40,18 +43,27 @@ export class ContextEncoder {
     return this.#meanings.length + 1;
   }
 
+  /** Mean number of entries, bias included, of the first 200 trials: >= 1; 1 before any. */
+  get meanEntries(): number {
+    return this.#nTrials > 0 ? this.#nEntries / this.#nTrials : 1;
+  }
+
   /** Learns a trial's context: new columns and the first 200 values of each number. */
   observe(context: Context | undefined): void {
-    if (!context) return;
+    let nEntries = 1;
     const unknown: string[] = [];
-    for (const key of Object.keys(context)) {
-      const value = context[key]!;
+    for (const key of Object.keys(context ?? {})) {
+      const value = context![key]!;
       if (!isUsable(value)) continue;
+      nEntries++;
       const column = this.#findColumn(key, value);
       if (column < 0) unknown.push(key);
       else if (typeof value === 'number') this.#scaler.observe(column, value);
     }
-    for (const key of unknown.sort()) this.#observeUnknown(key, context[key]!);
+    for (const key of unknown.sort()) this.#observeUnknown(key, context![key]!);
+    if (this.#nTrials >= scalerTrials) return;
+    this.#nTrials++;
+    this.#nEntries += nEntries;
   }
 
   /** Writes the context's non-zero entries into `into` (capacity >= 256). Changes no state. */
@@ -79,6 +91,7 @@ export class ContextEncoder {
       else writer.string(key);
       if (kind === kinds.string) writer.string(value);
     }
+    writer.varint(this.#nTrials).varint(this.#nEntries);
     this.#scaler.encode(writer);
   }
 
@@ -92,6 +105,8 @@ export class ContextEncoder {
       const value = kind === kinds.string ? reader.string() : '';
       encoder.#addColumn({ kind, key, value, bucket });
     }
+    encoder.#nTrials = reader.varint();
+    encoder.#nEntries = reader.varint();
     encoder.#scaler = ColumnScaler.decode(reader);
     return encoder;
   }

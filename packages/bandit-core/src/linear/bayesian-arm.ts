@@ -2,19 +2,21 @@ import type { BinaryReader } from '../codec/binary-reader.ts';
 import type { BinaryWriter } from '../codec/binary-writer.ts';
 import { dotSparse, type SparseVector } from '../context/sparse-vector.ts';
 import { type Link, sigmoid } from './link.ts';
+import { logisticStep } from './logistic-step.ts';
 import { downdate, multiplySparse, quadraticForm, triangleLength } from './packed-triangle.ts';
 
 /** Scratch for P x, shared: nothing here is re-entrant. */
 const gain = new Float64Array(1024);
 
 /**
- * Bayesian regression of one arm's rewards, one trial at a time, with prior N(theta_0, I / lambda).
+ * Bayesian regression of one arm's rewards, one trial at a time, from a Gaussian prior.
  *
- * Logistic: online Laplace, g = p (1 - p); P <- P - g Px (Px)' / (1 + g x'Px); theta <- theta + P x (r - p).
+ * Logistic: online Laplace. theta moves to the most probable point (`logisticStep`), and the covariance takes the curvature
+ * there: g = p (1 - p), P <- P - g Px (Px)' / (1 + g x'Px).
  * Identity: recursive least squares (Sherman-Morrison), g = 1. It also learns `unit`, the same regression of the
  * constant 1: rewards moved by c have coefficients theta - c unit exactly, so nothing depends on where zero is.
  *
- * Columns grow with the encoder: a new one starts at coefficient 0, variance 1 / lambda, covariance 0.
+ * Columns grow with the encoder: a new one starts at coefficient 0, its prior variance, covariance 0.
  * Sources: Murphy, Probabilistic Machine Learning: Advanced Topics (2023), 8.2 (Laplace-Kalman update);
  * Sherman & Morrison (1950). An online Laplace step is not the batch posterior: it depends on the order.
  */
@@ -26,18 +28,16 @@ export class BayesianArm {
   /** Columns in use. */
   d = 0;
   readonly link: Link;
-  readonly lambda: number;
 
-  constructor(link: Link, lambda: number) {
+  constructor(link: Link) {
     this.link = link;
-    this.lambda = lambda;
   }
 
-  /** Makes room for columns 0 … d - 1. */
-  grow(d: number): void {
+  /** Makes room for columns 0 … d - 1. @param precision 1 / prior variance of the columns that are new, > 0 */
+  grow(d: number, precision: number): void {
     if (d <= this.d) return;
     if (triangleLength(d) > this.covariance.length) this.#reserve(Math.min(1024, Math.ceil(d * 1.25) + 4));
-    for (let i = this.d; i < d; i++) this.covariance[triangleLength(i) + i] = 1 / this.lambda;
+    for (let i = this.d; i < d; i++) this.covariance[triangleLength(i) + i] = 1 / precision;
     this.d = d;
   }
 
@@ -47,15 +47,24 @@ export class BayesianArm {
     multiplySparse(covariance, d, x, gain);
     const variance = dotSparse(x, gain);
     const eta = dotSparse(x, theta);
-    const predicted = this.link === 'logistic' ? sigmoid(eta) : eta;
-    const curvature = this.link === 'logistic' ? predicted * (1 - predicted) : 1;
-    const shrink = 1 / (1 + curvature * variance);
-    downdate(covariance, d, gain, curvature * shrink);
-    addScaled(theta, gain, d, (target - predicted) * shrink);
-    if (this.link === 'identity') addScaled(unit, gain, d, (1 - dotSparse(x, unit)) * shrink);
+    if (this.link === 'identity') {
+      const shrink = 1 / (1 + variance);
+      addScaled(theta, gain, d, (target - eta) * shrink);
+      addScaled(unit, gain, d, (1 - dotSparse(x, unit)) * shrink);
+      downdate(covariance, d, gain, shrink);
+      return;
+    }
+    const step = logisticStep(eta, variance, target);
+    const p = sigmoid(eta + variance * step);
+    const curvature = p * (1 - p);
+    addScaled(theta, gain, d, step);
+    downdate(covariance, d, gain, curvature / (1 + curvature * variance));
   }
 
-  /** A trial learned with one label turns out to have another: theta += P x (new - old). */
+  /**
+   * A trial learned with one label turns out to have another: theta += P x (new - old). Exact for a Gaussian posterior
+   * under both links: for the logistic one the likelihoods of labels 1 and 0 differ by the factor e^(x'theta).
+   */
   correct(x: SparseVector, change: number): void {
     multiplySparse(this.covariance, this.d, x, gain);
     addScaled(this.theta, gain, this.d, change);
@@ -71,8 +80,8 @@ export class BayesianArm {
     writer.f64s(this.covariance, triangleLength(this.d));
   }
 
-  static decode(reader: BinaryReader, link: Link, lambda: number): BayesianArm {
-    const arm = new BayesianArm(link, lambda);
+  static decode(reader: BinaryReader, link: Link): BayesianArm {
+    const arm = new BayesianArm(link);
     arm.theta = reader.f64s();
     arm.unit = reader.f64s();
     arm.covariance = reader.f64s();

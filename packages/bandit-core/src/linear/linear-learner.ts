@@ -21,9 +21,10 @@ import type { PolicySpec } from '../options.ts';
 import type { Arm, ArmSums, Fact, Learner } from '../policy.ts';
 import { type ResolvedOptions, resolveOptions } from '../resolve-options.ts';
 import { armSumsOf } from './arm-sums.ts';
+import { coefficientPrecision } from './coefficient-prior.ts';
 import { linkOf, rewardScale, startIntercept } from './contextual-settings.ts';
 import { type FoldStep, planFold } from './fold-plan.ts';
-import { RegressionHead } from './regression-head.ts';
+import { type FeatureSpace, RegressionHead } from './regression-head.ts';
 import { writeServingHead } from './serving-head.ts';
 
 export const linearLearnerKind = 31;
@@ -37,7 +38,7 @@ const covarianceBytesMax = 400_000;
 /** @throws RangeError for a bad option */
 export function createLinearLearner(spec: PolicySpec): Learner {
   const options = resolveOptions(spec);
-  const head = new RegressionHead(linkOf(options), options.regularization);
+  const head = new RegressionHead(linkOf(options));
   return new LinearLearner(options, emptySums(), new ContextEncoder(), head);
 }
 
@@ -51,7 +52,7 @@ export function decodeLinearLearner(spec: PolicySpec, bytes: Uint8Array): Learne
     options,
     readSumsBody(sections.get(sumsSection)),
     ContextEncoder.read(sections.get(linearSections.encoder)),
-    RegressionHead.decode(sections.get(linearSections.head), linkOf(options), options.regularization),
+    RegressionHead.decode(sections.get(linearSections.head), linkOf(options)),
   );
 }
 
@@ -99,7 +100,7 @@ class LinearLearner implements Learner {
     writeSums(writer, this.#sums);
     writer.section(linearSections.encoder, (body) => this.#encoder.write(body));
     writer.section(linearSections.head, (body) =>
-      writeServingHead(body, this.#head, arms, scale, covarianceBytesMax),
+      writeServingHead(body, this.#head, arms, scale, this.#space().precision, covarianceBytesMax),
     );
     return writer.finish();
   }
@@ -108,12 +109,17 @@ class LinearLearner implements Learner {
     const { armIndex, context } = step.fact;
     if (step.kind === 'trial') this.#encoder.observe(context);
     this.#encoder.encode(context, this.#x);
-    const d = this.#encoder.nColumns;
+    const space = this.#space();
     if (step.kind === 'trial') {
-      this.#head.learn(armIndex, this.#x, d, step.label, 0, this.#intercept(armIndex));
+      this.#head.learn(armIndex, this.#x, space, step.label, this.#intercept(armIndex));
     } else {
-      this.#head.correct(armIndex, this.#x, d, step.fact.previous, step.fact.reward);
+      this.#head.correct(armIndex, this.#x, space, step.fact.previous, step.fact.reward);
     }
+  }
+
+  #space(): FeatureSpace {
+    const precision = coefficientPrecision(this.#options.regularization, this.#encoder.meanEntries);
+    return { nColumns: this.#encoder.nColumns, biasColumn: 0, precision };
   }
 
   /** By the sums before this chunk: a new arm's own first rewards do not set where it starts. */

@@ -4,6 +4,16 @@ import type { SparseVector } from '../context/sparse-vector.ts';
 import { BayesianArm } from './bayesian-arm.ts';
 import type { Link } from './link.ts';
 
+/** What is known of the features at one moment. */
+export interface FeatureSpace {
+  /** Columns that features can have now; it only grows. */
+  readonly nColumns: number;
+  /** Column of the constant 1. */
+  readonly biasColumn: number;
+  /** 1 / prior variance of the coefficient of a column that an arm meets now. */
+  readonly precision: number;
+}
+
 /**
  * One Bayesian regression an arm, over features that the caller encodes. An arm is created at its first trial.
  * Numeric rewards are learned relative to `anchor`, the first reward that is not 0: values such as 10^12 +- 1 keep
@@ -11,13 +21,11 @@ import type { Link } from './link.ts';
  */
 export class RegressionHead {
   readonly link: Link;
-  readonly lambda: number;
   #anchor = 0;
   #arms: (BayesianArm | undefined)[] = [];
 
-  constructor(link: Link, lambda: number) {
+  constructor(link: Link) {
     this.link = link;
-    this.lambda = lambda;
   }
 
   /** What numeric rewards are measured from; 0 for the logistic link. */
@@ -35,33 +43,20 @@ export class RegressionHead {
     return this.#arms[armIndex];
   }
 
-  /**
-   * Learns one trial.
-   *
-   * @param d columns that the features can have now
-   * @param biasColumn column of the constant 1
-   * @param intercept where a new arm's bias starts
-   */
-  learn(
-    armIndex: number,
-    x: SparseVector,
-    d: number,
-    reward: number,
-    biasColumn: number,
-    intercept: number,
-  ): void {
+  /** Learns one trial. @param start where the arm's bias starts if this is its first */
+  learn(armIndex: number, x: SparseVector, space: FeatureSpace, reward: number, start: number): void {
     if (this.link === 'identity' && this.#anchor === 0 && reward !== 0) this.#setAnchor(reward);
-    const arm = this.#arms[armIndex] ?? this.#createArm(armIndex, d, biasColumn, intercept);
-    arm.grow(d);
+    const arm = this.#arms[armIndex] ?? this.#createArm(armIndex, space, start);
+    arm.grow(space.nColumns, space.precision);
     arm.learn(x, reward - this.#anchor);
   }
 
   /** A trial learned with one reward turns out to have another. Without a model of the arm there is nothing to correct. */
-  correct(armIndex: number, x: SparseVector, d: number, previous: number, reward: number): void {
+  correct(armIndex: number, x: SparseVector, space: FeatureSpace, previous: number, reward: number): void {
     if (this.link === 'identity' && this.#anchor === 0 && reward !== 0) this.#setAnchor(reward);
     const arm = this.#arms[armIndex];
     if (!arm) return;
-    arm.grow(d);
+    arm.grow(space.nColumns, space.precision);
     arm.correct(x, reward - previous);
   }
 
@@ -74,21 +69,21 @@ export class RegressionHead {
     }
   }
 
-  static decode(reader: BinaryReader, link: Link, lambda: number): RegressionHead {
-    const head = new RegressionHead(link, lambda);
+  static decode(reader: BinaryReader, link: Link): RegressionHead {
+    const head = new RegressionHead(link);
     head.#anchor = reader.f64();
     const nArms = reader.varint();
     for (let i = 0; i < nArms; i++) {
-      head.#arms.push(reader.bool() ? BayesianArm.decode(reader, link, lambda) : undefined);
+      head.#arms.push(reader.bool() ? BayesianArm.decode(reader, link) : undefined);
     }
     return head;
   }
 
-  #createArm(armIndex: number, d: number, biasColumn: number, intercept: number): BayesianArm {
+  #createArm(armIndex: number, space: FeatureSpace, start: number): BayesianArm {
     while (this.#arms.length < armIndex) this.#arms.push(undefined);
-    const arm = new BayesianArm(this.link, this.lambda);
-    arm.grow(d);
-    if (this.link === 'logistic') arm.theta[biasColumn] = intercept;
+    const arm = new BayesianArm(this.link);
+    arm.grow(space.nColumns, space.precision);
+    if (this.link === 'logistic') arm.theta[space.biasColumn] = start;
     this.#arms[armIndex] = arm;
     return arm;
   }

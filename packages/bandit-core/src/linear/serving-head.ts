@@ -14,6 +14,7 @@ import type { RegressionHead } from './regression-head.ts';
 /**
  * @param arms arms known to be removed are left out
  * @param rewards pooled mean and unit of numeric rewards; unit 0 (no spread yet) leaves all coefficients 0
+ * @param precision 1 / prior variance of a coefficient that an arm has not met
  * @param bytesMax most bytes for covariances
  */
 export function writeServingHead(
@@ -21,13 +22,14 @@ export function writeServingHead(
   head: RegressionHead,
   arms: readonly Arm[],
   rewards: { readonly center: number; readonly unit: number },
+  precision: number,
   bytesMax: number,
 ): void {
   const indices = servedIndices(head, arms);
   let bytes = 0;
   for (const index of indices) bytes += 4 * triangleLength(head.findArm(index)!.d);
   const isDiagonal = bytes > bytesMax;
-  writer.f64(head.lambda).bool(isDiagonal).varint(indices.length);
+  writer.f64(precision).bool(isDiagonal).varint(indices.length);
   for (const index of indices) {
     const arm = head.findArm(index)!;
     const { d, covariance } = arm;
@@ -68,7 +70,8 @@ export interface ServingArm {
 }
 
 export interface ServingHead {
-  readonly lambda: number;
+  /** 1 / prior variance of a coefficient. */
+  readonly precision: number;
   readonly isDiagonal: boolean;
   /** By arm index; arms without trials are missing. */
   readonly arms: ReadonlyMap<number, ServingArm>;
@@ -76,7 +79,7 @@ export interface ServingHead {
 
 /** @param nColumns columns that features can have */
 export function readServingHead(reader: BinaryReader, nColumns: number): ServingHead {
-  const lambda = reader.f64();
+  const precision = reader.f64();
   const isDiagonal = reader.bool();
   const nArms = reader.varint();
   const arms = new Map<number, ServingArm>();
@@ -87,7 +90,7 @@ export function readServingHead(reader: BinaryReader, nColumns: number): Serving
     theta.set(stored);
     arms.set(index, { d: stored.length, theta, covariance: reader.f32s() });
   }
-  return { lambda, isDiagonal, arms };
+  return { precision, isDiagonal, arms };
 }
 
 /** An arm without trials: its bias at `intercept`, the prior's variance. */
@@ -102,7 +105,7 @@ export function servedMean(arm: ServingArm, x: SparseVector): number {
   return dotSparse(x, arm.theta);
 }
 
-/** x'Px >= 0; columns that the arm has not met have variance 1 / lambda. */
+/** x'Px >= 0; columns that the arm has not met have variance 1 / precision. */
 export function servedVariance(head: ServingHead, arm: ServingArm, x: SparseVector): number {
   const { columns, values, length } = x;
   let unmet = x.nUnseen;
@@ -114,5 +117,5 @@ export function servedVariance(head: ServingHead, arm: ServingArm, x: SparseVect
     else break;
   }
   const met = head.isDiagonal ? diagonal : quadraticForm(arm.covariance, arm.d, x);
-  return Math.max(0, met + unmet / head.lambda);
+  return Math.max(0, met + unmet / head.precision);
 }
