@@ -1,3 +1,4 @@
+export * from './assignment-cache-key.ts';
 export * from './enums.ts';
 export * from './envelope.ts';
 export * from './error-codes.ts';
@@ -17,6 +18,8 @@ export * from './schemas/experiment.ts';
 export * from './schemas/funnel.ts';
 export * from './schemas/member.ts';
 export * from './schemas/primitives.ts';
+export * from './schemas/results.ts';
 export * from './schemas/treatment.ts';
 export * from './snapshot.ts';
 export * from './subjects.ts';
+export * from './with-deadline.ts';

@@ -71,6 +71,9 @@ export const limits = {
   databaseConnectTimeoutMs: 5_000,
   databaseStatementTimeoutMs: 10_000,
   assignmentCommitTimeoutMs: 250,
+  slowCommitsInARowMax: 5,
+  unrecordedAssignmentsMax: 200_000,
+  storeProbeIntervalMs: 500,
   databasePoolMax: 10,
   migrationTimeoutMs: 120_000,
   refreshTimeoutMs: 600_000,
@@ -93,6 +96,10 @@ export const limits = {
   configLoadTimeoutMs: 10_000,
   companiesPerLoadMax: 1_000,
   statePollMs: 2_000,
+  statePollOverlapMs: 60_000,
+  stateLoadTimeoutMs: 250,
+  eagerServingBytesMax: 16_384,
+  hotStateBytesMax: 1_073_741_824,
   schedulerPollMs: 500,
 
   // AI variants

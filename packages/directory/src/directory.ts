@@ -13,13 +13,13 @@ import {
   type ExperimentSnapshot,
   limits,
   type Subscription,
+  withDeadline,
 } from '@bandit/contracts';
 import { Value } from '@sinclair/typebox/value';
 import { safeParse } from 'secure-json-parse';
 import { createKeyLookup } from './key-lookup.ts';
 import { createLiveCompanies } from './live-companies.ts';
 import { createReloadQueue } from './reload-queue.ts';
-import { withDeadline } from './with-deadline.ts';
 
 export interface DirectoryLog {
   info(details: object, message: string): void;

@@ -1,6 +1,5 @@
-import { ApiError, type ApiKeySnapshot, limits } from '@bandit/contracts';
+import { ApiError, type ApiKeySnapshot, limits, withDeadline } from '@bandit/contracts';
 import { LRUCache } from 'lru-cache';
-import { withDeadline } from './with-deadline.ts';
 
 export interface KeyLookupDeps {
   /** One query; undefined when no live key has this id. */

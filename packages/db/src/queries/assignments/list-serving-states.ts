@@ -2,6 +2,7 @@ import { type Kysely, sql } from 'kysely';
 import type { Database } from '../../schema.ts';
 
 export interface ServingStateRow {
+  readonly companyId: string;
   readonly experimentId: string;
   readonly version: number;
   /** undefined when it is larger than asked for. */
@@ -23,6 +24,7 @@ export async function listServingStates(
   const rows = await db
     .selectFrom('experiment_states')
     .select([
+      'company_id',
       'experiment_id',
       'version',
       'updated_at',
@@ -33,6 +35,7 @@ export async function listServingStates(
     .where('updated_at', '>=', sql<Date>`to_timestamp(${sinceMs}::bigint / 1000.0)`)
     .execute();
   return rows.map((row) => ({
+    companyId: row.company_id,
     experimentId: row.experiment_id,
     version: row.version,
     serving: row.serving ?? undefined,
