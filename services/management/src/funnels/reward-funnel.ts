@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import {
   ApiError,
   type Bus,
@@ -14,6 +15,7 @@ import {
   insertFunnelReward,
   insertRewardEvents,
   isOutcomeUnknown,
+  isStoreUnavailable,
   listRewardEventIds,
   partitionOfExperiment,
   type RewardEvent,
@@ -23,6 +25,9 @@ import {
 } from '@bandit/db';
 import type { Kysely, Transaction } from 'kysely';
 import { funnelNotFound } from './change-funnels.ts';
+
+/** Doubled with each further try: 50 ms … 800 ms, 1.6 s in all. */
+const firstPauseMs = 50;
 
 export interface RewardDeps {
   readonly db: Kysely<Database>;
@@ -111,13 +116,18 @@ function stableIds(randomBytes: (nBytes: number) => Uint8Array): (experimentId: 
   };
 }
 
-/** Runs again while the outcome is unknown, a bounded number of times. */
+/**
+ * Runs again after an outcome that is unknown, and from then on also while the store is away: only a run that reached it
+ * can tell. Bounded: the last error is thrown.
+ */
 async function retryUnknown<T>(run: (isRerun: boolean) => Promise<T>): Promise<T> {
   for (let attempt = 0; ; attempt += 1) {
     try {
       return await run(attempt > 0);
     } catch (error) {
-      if (!isOutcomeUnknown(error) || attempt >= limits.funnelRewardRetriesMax) throw error;
+      const mayRetry = attempt === 0 ? isOutcomeUnknown(error) : isStoreUnavailable(error);
+      if (!mayRetry || attempt >= limits.funnelRewardRetriesMax) throw error;
+      await setTimeout(firstPauseMs * 2 ** attempt);
     }
   }
 }
