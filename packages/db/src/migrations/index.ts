@@ -3,6 +3,7 @@ import * as tenants from './0001-tenants.ts';
 import * as facts from './0002-facts.ts';
 import * as learner from './0003-learner.ts';
 import * as roles from './0004-roles.ts';
+import * as accept from './0005-accept.ts';
 
 /** In order of their names; a shipped one is never edited, only followed by another. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -10,4 +11,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0002-facts': facts,
   '0003-learner': learner,
   '0004-roles': roles,
+  '0005-accept': accept,
 };

@@ -1,0 +1,100 @@
+/**
+ * Accepting events: identity first, then the facts, in one group commit over all requests that wait.
+ *
+ * Holds only the queue of the group commit. A crash loses what waits, of which nobody was told that it is stored; a
+ * commit with an unknown outcome is run again with the same event ids, by which the database tells it from a
+ * duplicate. Modes: open, then closing (refuses, drains); `close` alone changes them.
+ */
+import { ApiError, type Bus, limits, subjects, type TrackEvent } from '@bandit/contracts';
+import {
+  type AcceptItem,
+  type AcceptVerdict,
+  acceptEvents,
+  createGroupCommit,
+  type OpenedDatabase,
+  resolveAssignments,
+} from '@bandit/db';
+import { type AcceptPassDeps, type AcceptResult, acceptInPasses } from './accept-in-passes.ts';
+import { commitInRounds } from './commit-in-rounds.ts';
+import { commitWithRetries } from './commit-with-retries.ts';
+
+export interface AcceptDeps extends Omit<AcceptPassDeps, 'resolve' | 'submit'> {
+  /** Role bandit_accept. */
+  readonly db: OpenedDatabase['db'];
+  readonly bus: Pick<Bus, 'publish'>;
+  readonly metrics?: AcceptMetrics;
+}
+
+export interface AcceptMetrics {
+  countEvent(eventType: string, outcome: 'created' | 'duplicate' | 'refused' | 'failed'): void;
+  observeCommit(nRows: number, nWaiting: number, isFailed: boolean): void;
+}
+
+export interface AcceptRuntime {
+  /**
+   * Accepts events that passed the schema, each by itself; an earlier item of the array wins over a later one.
+   *
+   * @returns shape of `events`; resolved only when every created event is committed. Never rejects.
+   */
+  accept(companyId: string, events: readonly TrackEvent[]): Promise<AcceptResult[]>;
+  /** Rows waiting for a commit. */
+  depth(): number;
+  /** Refuses new events and drains. */
+  close(): Promise<void>;
+}
+
+export function createAcceptRuntime(deps: AcceptDeps): AcceptRuntime {
+  const groupCommit = createGroupCommit<AcceptItem, AcceptVerdict>({
+    rowsMax: limits.groupCommitRowsMax,
+    queueMax: limits.groupCommitQueueMax,
+    inFlightMax: limits.groupCommitInFlightMax,
+    commit: (items) => commitGroup(deps, items),
+    onCommit: ({ nRows, nWaiting, error }) =>
+      deps.metrics?.observeCommit(nRows, nWaiting, error !== undefined),
+  });
+  const submit = (items: readonly AcceptItem[]) =>
+    commitInRounds<PromiseSettledResult<AcceptVerdict>>(
+      items,
+      (leaders) => groupCommit.submitMany(leaders),
+      (result) => (result.status === 'fulfilled' ? result.value : undefined),
+      (winner) => ({ status: 'fulfilled', value: { ...winner, isWon: false } }),
+    );
+  const passDeps: AcceptPassDeps = {
+    ...deps,
+    submit,
+    resolve: (companyId, triplets) => resolveAssignments(deps.db, companyId, triplets),
+  };
+  return {
+    accept: async (companyId, events) => {
+      const results = await acceptInPasses(passDeps, companyId, events);
+      results.forEach((result, index) => {
+        deps.metrics?.countEvent(events[index]!.eventType, outcomeOf(result));
+      });
+      return results;
+    },
+    depth: () => groupCommit.depth(),
+    close: () => groupCommit.close(),
+  };
+}
+
+async function commitGroup(deps: AcceptDeps, items: readonly AcceptItem[]): Promise<AcceptVerdict[]> {
+  const verdicts = await commitInRounds<AcceptVerdict>(
+    items,
+    (leaders) => commitWithRetries(() => acceptEvents(deps.db, leaders), deps.nowMs),
+    (verdict) => verdict,
+    (winner) => ({ ...winner, isWon: false }),
+  );
+  wakeLearner(deps.bus, items);
+  return verdicts;
+}
+
+function wakeLearner(bus: Pick<Bus, 'publish'>, items: readonly AcceptItem[]): void {
+  for (const partition of new Set(items.map((item) => item.partition)))
+    bus.publish(subjects.wake(partition), Buffer.from(JSON.stringify({ partition })));
+}
+
+function outcomeOf(result: AcceptResult): 'created' | 'duplicate' | 'refused' | 'failed' {
+  if ('event' in result) return 'created';
+  if (!(result.error instanceof ApiError) || result.error.statusCode >= 500) return 'failed';
+  return result.error.code === 'DUPLICATE_EVENT' ? 'duplicate' : 'refused';
+}
