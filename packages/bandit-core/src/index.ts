@@ -1,5 +1,6 @@
 export { betaBest } from './best/beta-best.ts';
 export { studentBest } from './best/student-best.ts';
+export { mergeLearners } from './context-free/merge-sums.ts';
 export { createLearner, decodeLearner, preparePolicy } from './create.ts';
 export { drawBeta, drawGamma, drawNormal } from './draws.ts';
 export { checkDailyWinner, logDailyEvidence, type PairDay } from './inference/daily-winner.ts';
@@ -43,4 +44,5 @@ export { shareByWeight } from './pmf/share-by-weight.ts';
 export type * from './policy.ts';
 export { type ResolvedOptions, resolveOptions } from './resolve-options.ts';
 export { createRng, decodeRng, type SeededRng } from './rng.ts';
+export { laiRobbinsConstant } from './simulation/lai-robbins.ts';
 export { type BernoulliGame, type BernoulliScore, playBernoulli } from './simulation/play-bernoulli.ts';
