@@ -6,7 +6,7 @@
  * Units are never cut at message boundaries: two connections share the session's unnamed statement and its
  * skip-until-Sync after an error, so an interleaved Parse or a failure would reach into the other's exchange.
  */
-import { encodeQuery, type TransactionStatus, transactionStatusOf } from './wire-protocol.ts';
+import { encodeQuery, transactionStatusOf } from './wire-protocol.ts';
 
 /** Runs protocol bytes on the session and returns the whole answer. Rejects only when the server itself is gone. */
 export type RunProtocol = (bytes: Uint8Array) => Promise<Uint8Array>;
@@ -43,8 +43,9 @@ export function createSessionQueue(
   };
   const runUnit = async (unit: Waiting) => {
     const answer = await runProtocol(unit.bytes);
-    const status: TransactionStatus | undefined = transactionStatusOf(answer);
-    // No ReadyForQuery: the exchange is not over (COPY), the session stays with its connection.
+    const status = transactionStatusOf(answer);
+    // A trap inside the server (its stack ran over) comes back as an empty answer; what it left behind cannot be trusted.
+    if (status === undefined) throw new Error('the server ended a statement without an answer');
     owner = status === 'idle' ? undefined : unit.connection;
     unit.resolve(answer);
   };

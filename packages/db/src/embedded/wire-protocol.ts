@@ -71,8 +71,8 @@ export function createUnitReader(): UnitReader {
   };
 }
 
-/** Query, Sync, FunctionCall; COPY data ends with CopyDone or CopyFail, after which the server answers too. */
-const endsUnit = new Set(['Q', 'S', 'F', 'c', 'f']);
+/** Query, Sync, FunctionCall: the server answers them with ReadyForQuery. (PGlite knows no COPY from the client.) */
+const endsUnit = new Set(['Q', 'S', 'F']);
 
 function checkedLength(length: number, minimum: number): number {
   if (length < minimum || length > messageBytesMax) throw tooLong(length);

