@@ -362,7 +362,7 @@ async function looksAgain(t: Test, store: TestDatabase) {
         .values({ ...sameContent, config: JSON.stringify({ content: ' Join 40  other teams' }) })
         .execute(),
     ),
-    { reason: 'answer-duplicate' },
+    { name: 'ProviderFailure', reason: 'answer-duplicate' },
     'the same content was added by hand',
   );
   t.match(await traces(world, made), { nTreatments: 3, nClaims: 0, audit: [] });
@@ -390,7 +390,7 @@ async function retriesDuplicate(t: Test, store: TestDatabase) {
   t.match(await generate(world, made), { treatment: { config: { content: 'Join 40 other teams' } } });
   t.equal(world.double.requests.length, 2);
   world.double.reply(copy);
-  await t.rejects(generate(world, made), { reason: 'answer-duplicate' });
+  await t.rejects(generate(world, made), { name: 'ProviderFailure', reason: 'answer-duplicate' });
   t.equal(world.double.requests.length, 2);
   t.match(await traces(world, made), { nTreatments: 3, nClaims: 0 });
 }

@@ -76,7 +76,10 @@ t.test('an unusable answer is refused without repeating it', async (t) => {
 t.test('content follows the rules of the content type', async (t) => {
   t.equal(parse({ ...variant, content: '{"a":1}' }, 'JSON').config.content, '{"a":1}');
   t.equal(parse({ ...variant, content: { a: 1 } }, 'JSON').config.content, '{"a":1}', 'JSON as a value');
-  t.throws(() => parse({ ...variant, content: 'not json' }, 'JSON'), { reason: 'answer-unusable' });
+  t.throws(() => parse({ ...variant, content: 'not json' }, 'JSON'), {
+    name: 'ProviderFailure',
+    reason: 'answer-unusable',
+  });
   t.equal(
     parse({ ...variant, content: 'https://a.example/b.png' }, 'IMAGE_URL').config.content,
     'https://a.example/b.png',

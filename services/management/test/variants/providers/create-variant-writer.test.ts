@@ -103,7 +103,7 @@ t.test(
 t.test('OpenAI-compatible: a 400 for another reason is asked plainly once and not remembered', async (t) => {
   const { double, write } = await setUp(t, openaiCompatible);
   double.reply(respond(400, '{}'));
-  await t.rejects(write(), { reason: 'status', status: 400 });
+  await t.rejects(write(), { name: 'ProviderFailure', reason: 'status', status: 400 });
   t.equal(double.requests.length, 2);
   double.reply(completion(goodJson));
   await write();
@@ -184,19 +184,23 @@ t.test('what cannot get better is asked once', async (t) => {
   const elsewhere = await startProviderDouble(t);
   elsewhere.reply(completion(goodJson));
   const { double, write, waits } = await setUp(t, openaiCompatible);
-  const hopeless: [string, Reply, object][] = [
-    ['401', respond(401, '{"error":"bad key sk-secret"}'), { reason: 'status', status: 401 }],
-    ['404', respond(404, '{}'), { reason: 'status', status: 404 }],
+  const hopeless: [string, Reply, { name: string; reason: string; status?: number }][] = [
+    [
+      '401',
+      respond(401, '{"error":"bad key sk-secret"}'),
+      { name: 'ProviderFailure', reason: 'status', status: 401 },
+    ],
+    ['404', respond(404, '{}'), { name: 'ProviderFailure', reason: 'status', status: 404 }],
     [
       'a redirect',
       respond(307, '', { location: `${elsewhere.url}/v1/chat/completions` }),
-      { reason: 'redirect', status: 307 },
+      { name: 'ProviderFailure', reason: 'redirect', status: 307 },
     ],
-    ['an endless body', oversized, { reason: 'answer-too-large' }],
+    ['an endless body', oversized, { name: 'ProviderFailure', reason: 'answer-too-large' }],
     [
       'Retry-After past the deadline',
       respond(429, '{}', { 'retry-after': '60' }),
-      { reason: 'status', status: 429 },
+      { name: 'ProviderFailure', reason: 'status', status: 429 },
     ],
   ];
   for (const [name, reply, failure] of hopeless) {
@@ -241,7 +245,10 @@ t.test('an answer that is not accepted counts as a failed attempt', async (t) =>
   };
   t.equal(await writer.write(prompt, onlySecond, never), 'second');
   double.reply(completion('first'));
-  await t.rejects(writer.write(prompt, onlySecond, never), { reason: 'answer-duplicate' });
+  await t.rejects(writer.write(prompt, onlySecond, never), {
+    name: 'ProviderFailure',
+    reason: 'answer-duplicate',
+  });
   t.equal(double.requests.length, 2);
 });
 
@@ -249,7 +256,7 @@ t.test('the deadline ends a call that hangs, wherever it hangs', async (t) => {
   const { double, write } = await setUp(t, openaiCompatible, { timeoutMs: 150 });
   for (const reply of [hang, hangMidBody]) {
     double.reply(reply);
-    await t.rejects(write(), { reason: 'timeout' });
+    await t.rejects(write(), { name: 'ProviderFailure', reason: 'timeout' });
     t.equal(double.requests.length, 1, 'no time for another call');
   }
 });
@@ -270,5 +277,5 @@ t.test('stopping ends a call at once with the reason given', async (t) => {
 
 t.test('a provider that is not there is a network failure', async (t) => {
   const { write } = await setUp(t, openaiCompatible, { baseUrl: 'http://127.0.0.1:1/v1' });
-  await t.rejects(write(), { reason: 'network', isRetryable: true });
+  await t.rejects(write(), { name: 'ProviderFailure', reason: 'network', isRetryable: true });
 });
