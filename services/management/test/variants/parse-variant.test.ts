@@ -85,6 +85,7 @@ t.test('content follows the rules of the content type', async (t) => {
     'https://a.example/b.png',
   );
   t.throws(() => parse({ ...variant, content: 'javascript:alert(1)' }, 'IMAGE_URL'), {
+    name: 'ProviderFailure',
     reason: 'answer-unusable',
   });
   t.equal(
