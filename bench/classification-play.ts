@@ -9,6 +9,7 @@ import {
   preparePolicy,
   type RewardFact,
   type SeededRng,
+  trainNetwork,
 } from '@bandit/core';
 import type { LabelledRow } from './classification-data.ts';
 
@@ -109,7 +110,7 @@ class Player {
     const { training } = this.#learner;
     if (!training?.isDue()) return;
     const start = performance.now();
-    const network = training.job(step).payload;
+    const network = trainNetwork(training.job(step));
     this.#trainingMs.push(performance.now() - start);
     training.beginSwap(network);
     while (!training.refitSlice(64));

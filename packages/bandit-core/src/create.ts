@@ -2,6 +2,8 @@ import { fixedPolicy, prepareSumsPolicy, unlearnedAllocation } from './context-f
 import { createSumsLearner, decodeSumsLearner } from './context-free/sums-learner.ts';
 import { createLinearLearner, decodeLinearLearner } from './linear/linear-learner.ts';
 import { prepareLinearPolicy } from './linear/linear-policy.ts';
+import { createNeuralLearner, decodeNeuralLearner } from './neural/neural-learner.ts';
+import { prepareNeuralPolicy } from './neural/neural-policy.ts';
 import type { PolicySpec } from './options.ts';
 import type { Algorithm, Arm, Learner, Policy } from './policy.ts';
 import { resolveOptions } from './resolve-options.ts';
@@ -53,7 +55,7 @@ const contextFree: Family = {
   prepare: (spec, serving, arms) => prepareSumsPolicy(serving, arms, resolveOptions(spec)),
 };
 
-const families: Partial<Record<Algorithm, Family>> = {
+const families: Record<Algorithm, Family> = {
   EPSILON_GREEDY: contextFree,
   UCB1: contextFree,
   THOMPSON_SAMPLING: contextFree,
@@ -61,6 +63,11 @@ const families: Partial<Record<Algorithm, Family>> = {
     create: createLinearLearner,
     decode: decodeLinearLearner,
     prepare: prepareLinearPolicy,
+  },
+  NEURAL_CONTEXTUAL: {
+    create: createNeuralLearner,
+    decode: decodeNeuralLearner,
+    prepare: prepareNeuralPolicy,
   },
 };
 

@@ -35,6 +35,7 @@ export {
 export { rateInterval } from './inference/rate-interval.ts';
 export { checkSampleRatio, type SampleRatio } from './inference/sample-ratio.ts';
 export { checkWinner, logWinnerEvidence, type RateCounts, type WinnerCheck } from './inference/winner.ts';
+export { trainNetwork } from './neural/train-network.ts';
 export type * from './options.ts';
 export { applyFloor, defaultFloor } from './pmf/apply-floor.ts';
 export { capNewArms, findNewArms, newArmTrials } from './pmf/cap-new-arms.ts';
