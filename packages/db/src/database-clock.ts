@@ -8,8 +8,7 @@ import { type Kysely, sql } from 'kysely';
 import type { DatabaseLog } from './database-log.ts';
 import type { Database } from './schema.ts';
 
-export interface DatabaseClockOptions {
-  readonly db: Kysely<Database>;
+export interface OffsetClockOptions {
   /** Milliseconds from any fixed origin, never stepping back: performance.now in production. */
   readonly monotonicMs: () => number;
   /** 0 = no background refresh. */
@@ -17,6 +16,10 @@ export interface DatabaseClockOptions {
   /** A first guess in force until the first refresh succeeds (the machine's clock); without one, nowMs throws. */
   readonly startMs?: number;
   readonly log?: DatabaseLog;
+}
+
+export interface DatabaseClockOptions extends OffsetClockOptions {
+  readonly db: Kysely<Database>;
 }
 
 export interface DatabaseClock {
@@ -29,14 +32,25 @@ export interface DatabaseClock {
 
 const followStepMs = 1_000;
 
-export function createDatabaseClock(options: DatabaseClockOptions): DatabaseClock {
-  const { db, monotonicMs, pollMs, startMs, log } = options;
+export function createDatabaseClock({ db, ...options }: DatabaseClockOptions): DatabaseClock {
+  return createOffsetClock(() => readServerMs(db), options);
+}
+
+async function readServerMs(db: Kysely<Database>): Promise<number> {
+  const { rows } = await sql<{ ms: number }>`
+    select extract(epoch from clock_timestamp()) * 1000 as ms`.execute(db);
+  return (rows[0] as { ms: number }).ms;
+}
+
+/** @param readMs the server's clock, milliseconds since the epoch */
+export function createOffsetClock(readMs: () => Promise<number>, options: OffsetClockOptions): DatabaseClock {
+  const { monotonicMs, pollMs, startMs, log } = options;
   let offsetMs = startMs === undefined ? undefined : startMs - monotonicMs();
   let lastMs = Number.NEGATIVE_INFINITY;
   let refreshing: Promise<void> | undefined;
 
   const refresh = () => {
-    refreshing ??= measureOffset(db, monotonicMs)
+    refreshing ??= measureOffset(readMs, monotonicMs)
       .then((measured) => {
         if (offsetMs === undefined || measured < offsetMs - followStepMs) lastMs = Number.NEGATIVE_INFINITY;
         offsetMs = measured;
@@ -66,10 +80,8 @@ export function createDatabaseClock(options: DatabaseClockOptions): DatabaseCloc
   };
 }
 
-async function measureOffset(db: Kysely<Database>, monotonicMs: () => number): Promise<number> {
+async function measureOffset(readMs: () => Promise<number>, monotonicMs: () => number): Promise<number> {
   const sentMs = monotonicMs();
-  const { rows } = await sql<{ ms: number }>`
-    select extract(epoch from clock_timestamp()) * 1000 as ms`.execute(db);
-  const receivedMs = monotonicMs();
-  return (rows[0] as { ms: number }).ms - (sentMs + receivedMs) / 2;
+  const serverMs = await readMs();
+  return serverMs - (sentMs + monotonicMs()) / 2;
 }

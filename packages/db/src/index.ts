@@ -1,4 +1,8 @@
-export * from './database-clock.ts';
+export {
+  createDatabaseClock,
+  type DatabaseClock,
+  type DatabaseClockOptions,
+} from './database-clock.ts';
 export type * from './database-log.ts';
 export * from './embedded/start-embedded.ts';
 export * from './ensure-log-epoch.ts';

@@ -13,7 +13,10 @@ export interface OpenDatabaseOptions {
   readonly socketDir?: string;
   /** The role every connection acts as. Real Postgres only: PGlite has one session for all connections. */
   readonly role?: 'bandit_accept' | 'bandit_learner' | 'bandit_app';
-  /** Longest a statement may run on the server; the client gives up one second later. Default: limits. */
+  /**
+   * Longest a statement may run on the server; the client gives up after twice that, one second later at most.
+   * PGlite cannot interrupt a statement: there only the client's deadline holds. Default: limits.
+   */
   readonly statementTimeoutMs?: number;
   /** Most connections of this pool. Default: limits. */
   readonly max?: number;
@@ -29,7 +32,7 @@ export interface OpenedDatabase {
 }
 
 const closeTimeoutMs = 2_000;
-const clientGraceMs = 1_000;
+const clientGraceMsMax = 1_000;
 const idleTimeoutMs = 60_000;
 
 /**
@@ -59,6 +62,7 @@ function poolConfig(options: OpenDatabaseOptions): pg.PoolConfig {
   if ((connectionString === undefined) === (socketDir === undefined))
     throw new Error('openDatabase needs exactly one of connectionString and socketDir');
   const statementTimeoutMs = options.statementTimeoutMs ?? limits.databaseStatementTimeoutMs;
+  const clientTimeoutMs = statementTimeoutMs + Math.min(statementTimeoutMs, clientGraceMsMax);
   const target =
     connectionString === undefined
       ? { host: socketDir as string, port: 5432, user: 'postgres', database: 'postgres', ssl: false }
@@ -69,8 +73,8 @@ function poolConfig(options: OpenDatabaseOptions): pg.PoolConfig {
     connectionTimeoutMillis: limits.databaseConnectTimeoutMs,
     idleTimeoutMillis: idleTimeoutMs,
     statement_timeout: statementTimeoutMs,
-    query_timeout: statementTimeoutMs + clientGraceMs,
-    idle_in_transaction_session_timeout: statementTimeoutMs + clientGraceMs,
+    query_timeout: clientTimeoutMs,
+    idle_in_transaction_session_timeout: clientTimeoutMs,
     keepAlive: true,
     types: typeParsers,
     ...(role === undefined ? {} : { options: `-c role=${role}` }),

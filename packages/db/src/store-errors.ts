@@ -29,9 +29,9 @@ const neverSentSentences = [
 ];
 
 const connectionFailed = /^08/;
-// Shut down, crashed, starting up; statement timeout; resources; lock timeout; read-only after a failover; I/O.
-const unavailableStates =
-  /^(08...|57P0[1-5]|57014|53...|55P03|25006|25P03|58...|40001|40P01|40003|XX000|F0000)$/;
+// Shut down, crashed, starting up; statement timeout; resources; lock timeout; read-only after a failover; I/O;
+// gave way to another transaction.
+const unavailableStates = /^(08...|57P0[1-5]|57014|53...|55P03|25006|25P03|58...|40001|40P01|40003)$/;
 /** Server errors after which the statement may nevertheless have been committed. */
 const unknownStates = /^(08...|57P0[125]|40003)$/;
 
