@@ -1,1 +1,10 @@
-export {}
+/**
+ * Management: `buildApp(deps)` makes the routes' plugin, `createManagementRuntime(deps)` what runs beside them, and
+ * `createCompany(deps, { name, adminEmail })` the first tenant of an empty database.
+ */
+export type { Access, Caller } from './access.ts';
+export type { MadeApiKey } from './api-keys/create-api-key.ts';
+export { buildApp } from './build-app.ts';
+export { createCompany } from './companies/create-company.ts';
+export type { ManagementDeps } from './management-deps.ts';
+export { createManagementRuntime, type ManagementRuntime } from './management-runtime.ts';

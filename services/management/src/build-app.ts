@@ -1,0 +1,45 @@
+import { ApiError } from '@bandit/contracts';
+import { isStoreUnavailable } from '@bandit/db';
+import type { FastifyPluginAsync } from 'fastify';
+import { registerApiKeys } from './api-keys/register-api-keys.ts';
+import type { App } from './app.ts';
+import { registerAuditLog } from './audit-log/register-audit-log.ts';
+import { registerCompanies } from './companies/register-companies.ts';
+import { registerEvents } from './events/register-events.ts';
+import { registerExperiments } from './experiments/register-experiments.ts';
+import { registerFunnels } from './funnels/register-funnels.ts';
+import type { ManagementDeps } from './management-deps.ts';
+import { registerMembers } from './members/register-members.ts';
+import { registerResults } from './results/register-results.ts';
+
+/** A feature's routes; each folder has one. */
+export type Feature = (app: App, deps: ManagementDeps) => void;
+
+const features: readonly Feature[] = [
+  registerApiKeys,
+  registerAuditLog,
+  registerCompanies,
+  registerEvents,
+  registerExperiments,
+  registerFunnels,
+  registerMembers,
+  registerResults,
+];
+
+/** The management routes as a plugin. It opens nothing; the caller owns what is in `deps`. */
+export function buildApp(deps: ManagementDeps): FastifyPluginAsync {
+  return async (fastify) => {
+    const app = fastify as App;
+    // Thrown on to the server's own handler, which writes the envelope.
+    app.setErrorHandler((error) => {
+      throw toAnswerable(error);
+    });
+    for (const register of features) register(app, deps);
+  };
+}
+
+/** A store that is away is 503; all else stays what it is. */
+function toAnswerable(error: unknown): unknown {
+  if (error instanceof ApiError || !isStoreUnavailable(error)) return error;
+  return new ApiError('STORE_UNAVAILABLE', 'the database is away or too slow: try again', { cause: error });
+}

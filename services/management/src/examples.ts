@@ -1,0 +1,49 @@
+/** Example values of the generated API description, one of each shape. */
+const createdAt = '2026-01-15T10:00:00.000Z';
+
+export const treatmentExample = {
+  id: 'trt_def456',
+  experimentId: 'exp_abc123',
+  name: 'Urgency',
+  description: null,
+  config: { content: 'Limited time offer - start free today!' },
+  weight: 1,
+  isControl: false,
+  createdAt,
+};
+
+export const experimentExample = {
+  id: 'exp_abc123',
+  name: 'Homepage Headline Test',
+  description: 'Test different headlines on the landing page',
+  algorithm: 'THOMPSON_SAMPLING',
+  algorithmConfig: {},
+  contentType: 'PLAIN_TEXT',
+  status: 'draft',
+  assignmentTtl: 86_400,
+  endAt: null,
+  createdAt,
+  updatedAt: createdAt,
+  treatments: [treatmentExample],
+};
+
+export const funnelExample = {
+  id: 'fnl_abc123',
+  name: 'Onboarding Flow',
+  description: 'Test headline → CTA → pricing across the onboarding funnel',
+  experimentIds: ['exp_headline', 'exp_cta', 'exp_pricing'],
+  status: 'draft',
+  createdAt,
+  updatedAt: createdAt,
+};
+
+export const memberExample = { id: 'mbr_abc123', email: 'ada@example.com', role: 'member', createdAt };
+
+export const apiKeyExample = {
+  id: 'key_abc123',
+  name: 'Web shop',
+  prefix: 'bk_live_4fGh2kLm',
+  scopes: ['assign', 'events'],
+  createdAt,
+  expiresAt: null,
+};

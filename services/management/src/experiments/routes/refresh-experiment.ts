@@ -1,0 +1,35 @@
+import { experimentParamsSchema, succeed } from '@bandit/contracts';
+import { Type } from '@sinclair/typebox';
+import { answers } from '../../answers.ts';
+import type { App } from '../../app.ts';
+import type { ManagementDeps } from '../../management-deps.ts';
+import { getExperiment } from '../read-experiments.ts';
+import { refreshExperiment } from '../refresh-experiment.ts';
+
+const refreshedSchema = Type.Object({
+  experimentId: Type.String(),
+  version: Type.Integer({ minimum: 0, description: 'Version of the rebuilt state.' }),
+});
+
+export function registerRefreshExperiment(app: App, deps: ManagementDeps): void {
+  app.post(
+    '/experiments/:id/refresh',
+    {
+      onRequest: deps.access.session,
+      schema: {
+        operationId: 'refreshExperiment',
+        tags: ['Experiments'],
+        summary: 'Rebuild the learned state from the recorded history',
+        params: experimentParamsSchema,
+        response: answers(200, refreshedSchema, { experimentId: 'exp_abc123', version: 42 }, [404]),
+      },
+    },
+    async (request) => {
+      const { companyId } = deps.access.callerOf(request);
+      const { id } = request.params;
+      await getExperiment(deps.db, companyId, id);
+      const version = await refreshExperiment(deps.bus, companyId, id);
+      return succeed({ experimentId: id, version }, deps.nowMs());
+    },
+  );
+}

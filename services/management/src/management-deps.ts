@@ -1,0 +1,21 @@
+import type { Bus, NowMs } from '@bandit/contracts';
+import type { Database, StoredAssignment } from '@bandit/db';
+import type { Kysely } from 'kysely';
+import type { Access } from './access.ts';
+import type { MadeApiKey } from './api-keys/create-api-key.ts';
+
+/** What the management routes need of their surroundings. */
+export interface ManagementDeps {
+  readonly db: Kysely<Database>;
+  readonly bus: Pick<Bus, 'publish' | 'request'>;
+  /** Database time, whole milliseconds. */
+  readonly nowMs: NowMs;
+  /** Unpredictable bytes, for ids. */
+  readonly randomBytes: (nBytes: number) => Uint8Array;
+  readonly access: Access;
+  readonly makeApiKey: () => MadeApiKey;
+  /** The id of an assignment, made again from its fields (auth's codec). */
+  readonly signAssignment: (assignment: StoredAssignment) => string;
+  /** Lets the operator create companies; undefined or empty: nobody can. */
+  readonly platformToken: string | undefined;
+}
