@@ -151,7 +151,8 @@ export interface LogEpochTable {
 
 export interface FactBatchesTable {
   partition: number;
-  batch: Counter;
+  /** sql`current_batch()` of the transaction that wrote the facts. */
+  batch: number;
   n_assignments: Counter;
   n_events: Counter;
   created_at: MadeAt;
@@ -286,6 +287,12 @@ export interface AssignmentOutcomesTable {
   first_rewarded_at: MaybeInstant;
 }
 
+/** `assignment_outcomes` of an experiment that is being rebuilt, under the rebuild's token. */
+export interface RebuildOutcomesTable extends AssignmentOutcomesTable {
+  token: string;
+  written_at: MadeAt;
+}
+
 export type FactKind = 'assignment' | 'event';
 export type FactExceptionReason = 'archived' | 'late' | 'poison';
 
@@ -343,6 +350,7 @@ export interface Database {
   experiment_states: ExperimentStatesTable;
   treatment_days: TreatmentDaysTable;
   assignment_outcomes: AssignmentOutcomesTable;
+  rebuild_outcomes: RebuildOutcomesTable;
   fact_exceptions: FactExceptionsTable;
   model_swaps: ModelSwapsTable;
   variant_requests: VariantRequestsTable;

@@ -29,13 +29,18 @@ const statements = [
     primary key (partition, batch)
   )`,
   // Called once by every process that writes facts, before its first write: a restored database whose transaction
-  // counter lies behind the log opens the next epoch.
+  // counter lies behind the log opens the next epoch. The newest batch is read before this transaction has an id of
+  // its own, so on a healthy server it always lies below; a new epoch opened by mistake would lose what is in flight.
   `create function ensure_log_epoch() returns bigint language plpgsql security definer set search_path = public as $$
     declare newest bigint;
     begin
-      perform 1 from log_epoch for update;
-      select max(batch) into newest from fact_batches;
-      if newest is not null and newest >= settled_batch() and newest >= current_batch() then
+      if pg_current_xact_id_if_assigned() is not null then
+        raise exception 'ensure_log_epoch must be the first statement of its transaction';
+      end if;
+      perform pg_advisory_xact_lock(hashtext('log_epoch'));
+      select greatest(max(batch), (select max(cursor_batch) from learner_partitions)) into newest from fact_batches;
+      if newest > current_batch() then
+        lock table assignments, events, fact_batches in share row exclusive mode;
         update log_epoch set epoch = (newest >> 42) + 1;
       end if;
       return (select epoch from log_epoch);
@@ -127,9 +132,10 @@ const statements = [
   `create index events_by_receipt on events (company_id, experiment_id, received_at, id)`,
   `create index events_by_user on events (company_id, user_id)`,
   `create index events_by_batch on events (partition, batch, position)`,
-  // Makes the monthly partitions from the current month on; the default partition is the net under them.
+  // Makes the monthly partitions from the current month on; the default partition is the net under them. A new partition
+  // locks its parent for a moment: behind a long transaction it gives up rather than hold the writers back.
   `create function ensure_fact_partitions(months_ahead integer) returns void
-    language plpgsql security definer set search_path = public as $$
+    language plpgsql security definer set search_path = public set lock_timeout = '2s' as $$
     declare
       start timestamptz; parent text; child text;
     begin
