@@ -72,7 +72,11 @@ function bet(state: BettingState, pair: number, d: number): void {
 }
 
 /**
- * The treatment whose evidence against every other one is largest, and whether it reaches (K - 1) / alpha.
+ * The treatment whose evidence against every other one is largest, and whether it reaches K / alpha.
+ *
+ * K rather than the K - 1 of `checkWinner`: where all are equal, each of the K may be called the winner wrongly, and here
+ * nothing but the threshold keeps the K chances together below alpha.
+ *
  * @param arms which of the K are compared (live ones); @param nServed treatments ever served
  */
 export function checkRandomisedWinner(
@@ -82,7 +86,7 @@ export function checkRandomisedWinner(
   nServed = state.nArms,
 ): WinnerCheck {
   checkAlpha(alpha);
-  const threshold = Math.log(Math.max(1, Math.max(nServed, arms.length) - 1) / alpha);
+  const threshold = Math.log(Math.max(nServed, arms.length, 1) / alpha);
   let leader: number | undefined;
   let logE = -Infinity;
   for (const b of arms.length > 1 ? arms : []) {
