@@ -1,4 +1,4 @@
-/** No responder answered within the deadline. */
+/** No responder answered within the deadline, or there is none. */
 export class BusTimeoutError extends Error {
   readonly code = 'BUS_TIMEOUT';
   constructor(subject: string, timeoutMs: number) {
@@ -13,5 +13,14 @@ export class BusUnavailableError extends Error {
   constructor(message: string, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause });
     this.name = 'BusUnavailableError';
+  }
+}
+
+/** The responder's handler threw; its error is in the responder's log. */
+export class BusResponderError extends Error {
+  readonly code = 'BUS_RESPONDER_FAILED';
+  constructor(subject: string) {
+    super(`the responder of ${subject} failed`);
+    this.name = 'BusResponderError';
   }
 }

@@ -2,7 +2,7 @@
  * The bus of one process (embedded default), with the behaviour of the NATS adapter: delivery is asynchronous, in
  * order per subscriber, one message at a time, and a subscriber that falls `busHandlerQueueMax` messages behind loses
  * the newest ones (a broadcast is never waited for; polls heal what was missed). publishEvents hands each event to
- * the subscribers of its subject once; ids are remembered for the last `duplicateIdsMax` events. A crash loses what is
+ * the subscribers of its subject once; the last `duplicateIdsMax` ids are remembered. A crash loses what is
  * queued; nothing here is durable, the database is.
  */
 import {
@@ -13,6 +13,7 @@ import {
   type Subscription,
 } from '@bandit/contracts';
 import { BusTimeoutError, BusUnavailableError } from './bus-errors.ts';
+import { createOpenRequests, type Responder } from './open-requests.ts';
 import { checkSubject, patternsOf } from './subject-pattern.ts';
 import { createSubscriberQueue, type SubscriberQueue } from './subscriber-queue.ts';
 
@@ -25,20 +26,17 @@ export interface InProcessBusOptions {
   readonly log: BusLog;
   /** Messages a subscriber may be behind. Default: limits.busHandlerQueueMax. */
   readonly handlerQueueMax?: number;
-  /** Ids of events remembered to tell repeats. */
+  /** Ids of events remembered to tell repeats. Default: limits.busDuplicateIdsMax. */
   readonly duplicateIdsMax?: number;
 }
-
-type Responder = (payload: Uint8Array) => Promise<Uint8Array>;
-
-const duplicateIdsDefault = 100_000;
 
 export function createInProcessBus(options: InProcessBusOptions): Bus {
   const { log } = options;
   const handlerQueueMax = options.handlerQueueMax ?? limits.busHandlerQueueMax;
-  const duplicateIdsMax = options.duplicateIdsMax ?? duplicateIdsDefault;
+  const duplicateIdsMax = options.duplicateIdsMax ?? limits.busDuplicateIdsMax;
   const subscribers = new Map<string, Set<SubscriberQueue>>();
   const responders = new Map<string, Responder[]>();
+  const requests = createOpenRequests(log);
   const seenIds = new Set<string>();
   let isClosed = false;
 
@@ -79,7 +77,7 @@ export function createInProcessBus(options: InProcessBusOptions): Bus {
       const responder = turn?.shift();
       if (turn === undefined || responder === undefined) throw new BusTimeoutError(subject, timeoutMs);
       turn.push(responder);
-      return answerWithin(responder, subject, payload, timeoutMs, log);
+      return requests.ask(responder, subject, payload, timeoutMs);
     },
     respond: async (subject, handler): Promise<Subscription> => {
       assertOpen();
@@ -106,31 +104,10 @@ export function createInProcessBus(options: InProcessBusOptions): Bus {
     close: async () => {
       isClosed = true;
       responders.clear();
+      requests.close();
       const queues = [...subscribers.values()].flatMap((set) => [...set]);
       subscribers.clear();
       await Promise.all(queues.map((queue) => queue.close()));
     },
   };
-}
-
-/** A responder that throws is logged and never answers, as across processes: the requester runs into its deadline. */
-async function answerWithin(
-  responder: Responder,
-  subject: string,
-  payload: Uint8Array,
-  timeoutMs: number,
-  log: BusLog,
-): Promise<Uint8Array> {
-  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
-  const timer = setTimeout(() => reject(new BusTimeoutError(subject, timeoutMs)), timeoutMs);
-  setImmediate(() => {
-    Promise.resolve()
-      .then(() => responder(payload))
-      .then(resolve, (error: unknown) => log.error({ err: error, subject }, 'a bus responder failed'));
-  });
-  try {
-    return await promise;
-  } finally {
-    clearTimeout(timer);
-  }
 }

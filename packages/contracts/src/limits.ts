@@ -72,23 +72,36 @@ export const limits = {
   databaseStatementTimeoutMs: 10_000,
   assignmentCommitTimeoutMs: 250,
   slowCommitsInARowMax: 5,
+  assignmentAttemptsMax: 5,
   unrecordedAssignmentsMax: 200_000,
   storeProbeIntervalMs: 500,
   databasePoolMax: 10,
+  databaseIdleTimeoutMs: 60_000,
+  databaseClientGraceMs: 1_000,
+  databaseCloseTimeoutMs: 2_000,
+  embeddedCloseTimeoutMs: 4_000,
+  embeddedMessageBytesMax: 67_108_864,
   migrationTimeoutMs: 120_000,
   refreshTimeoutMs: 600_000,
 
   // Bus
   inlineStateBytesMax: 262_144,
   busHandlerQueueMax: 10_000,
+  busDuplicateIdsMax: 100_000,
 
   // Learner
   learnerPartitions: 16,
   learnerChunkFactsMax: 5_000,
+  /** Facts of one contextual experiment folded at a stretch: the recorded chunk, so it never changes. */
+  learnerSliceFactsMax: 250,
+  learnerFoldsInFlightMax: 4,
+  learnerRetryDelayMsMax: 5_000,
+  learnerPublishEventsMax: 1_000,
   learnerPollMs: 250,
   learnerStateIntervalMs: 250,
   servingStateBytesMax: 524_288,
   learnerCachedStatesMax: 2_000,
+  learnerCachedBytesMax: 268_435_456,
   trainingTimeoutMs: 60_000,
 
   // Snapshots of configuration and state

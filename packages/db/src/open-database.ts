@@ -31,10 +31,6 @@ export interface OpenedDatabase {
   close(): Promise<void>;
 }
 
-const closeTimeoutMs = 2_000;
-const clientGraceMsMax = 1_000;
-const idleTimeoutMs = 60_000;
-
 /**
  * A pool of connections with a deadline on everything: connecting, each statement (on the server, and on the client
  * should the server hang), idling inside a transaction, closing. Connects on first use. A connection that failed or
@@ -51,7 +47,7 @@ export function openDatabase(options: OpenDatabaseOptions): OpenedDatabase {
   return {
     db,
     close: () => {
-      closing ??= closeWithin(db, closeTimeoutMs, options.log);
+      closing ??= closeWithin(db, limits.databaseCloseTimeoutMs, options.log);
       return closing;
     },
   };
@@ -62,7 +58,7 @@ function poolConfig(options: OpenDatabaseOptions): pg.PoolConfig {
   if ((connectionString === undefined) === (socketDir === undefined))
     throw new Error('openDatabase needs exactly one of connectionString and socketDir');
   const statementTimeoutMs = options.statementTimeoutMs ?? limits.databaseStatementTimeoutMs;
-  const clientTimeoutMs = statementTimeoutMs + Math.min(statementTimeoutMs, clientGraceMsMax);
+  const clientTimeoutMs = statementTimeoutMs + Math.min(statementTimeoutMs, limits.databaseClientGraceMs);
   const target =
     connectionString === undefined
       ? { host: socketDir as string, port: 5432, user: 'postgres', database: 'postgres', ssl: false }
@@ -71,7 +67,7 @@ function poolConfig(options: OpenDatabaseOptions): pg.PoolConfig {
     ...target,
     max: options.max ?? limits.databasePoolMax,
     connectionTimeoutMillis: limits.databaseConnectTimeoutMs,
-    idleTimeoutMillis: idleTimeoutMs,
+    idleTimeoutMillis: limits.databaseIdleTimeoutMs,
     statement_timeout: statementTimeoutMs,
     query_timeout: clientTimeoutMs,
     idle_in_transaction_session_timeout: clientTimeoutMs,

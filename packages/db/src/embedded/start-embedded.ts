@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { limits } from '@bandit/contracts';
 import type { DatabaseLog } from '../database-log.ts';
 import { acquireDataLock, type DataLock } from './data-lock.ts';
 import type { WorkerCommand, WorkerInput, WorkerReport } from './worker-messages.ts';
@@ -27,7 +28,6 @@ export interface EmbeddedDatabase {
 
 /** Longest Unix socket path that every platform takes (sun_path is 104 bytes on macOS, 108 on Linux). */
 const socketPathBytesMax = 100;
-const closeTimeoutMs = 4_000;
 /** The name node-postgres looks for in a folder. */
 const socketName = '.s.PGSQL.5432';
 
@@ -130,9 +130,9 @@ export async function startThread(
       isStopping = true;
       worker.postMessage(command);
       const timer = setTimeout(() => {
-        failure = new Error(`the embedded database did not stop within ${closeTimeoutMs} ms`);
+        failure = new Error(`the embedded database did not stop within ${limits.embeddedCloseTimeoutMs} ms`);
         void worker.terminate();
-      }, closeTimeoutMs);
+      }, limits.embeddedCloseTimeoutMs);
       await ended.promise;
       clearTimeout(timer);
       if (failure !== undefined) throw failure;

@@ -3,8 +3,9 @@
  * client message ends, and after which ones the server answers, so that everything up to there runs as one piece.
  */
 
-/** Longest message accepted from a client, bytes. */
-export const messageBytesMax = 64 * 1024 * 1024;
+import { limits } from '@bandit/contracts';
+
+const messageBytesMax = limits.embeddedMessageBytesMax;
 
 const sslRequest = 80877103;
 const gssRequest = 80877104;
@@ -18,7 +19,7 @@ export type ClientUnit =
   | { readonly kind: 'terminate' };
 
 export interface UnitReader {
-  /** Whole units that `chunk` completed, in order. @throws on a message longer than messageBytesMax */
+  /** Whole units that `chunk` completed, in order. @throws on a message longer than limits.embeddedMessageBytesMax */
   read(chunk: Uint8Array): ClientUnit[];
 }
 
