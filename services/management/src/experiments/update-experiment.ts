@@ -1,5 +1,10 @@
 import type { NowMs, UpdateExperiment } from '@bandit/contracts';
-import { type ExperimentWithTreatments, findExperiment, updateExperiment as writeChange } from '@bandit/db';
+import {
+  type ExperimentWithTreatments,
+  findExperiment,
+  type RowChange,
+  updateExperiment as writeChange,
+} from '@bandit/db';
 import { type Author, type ChangeDeps, changeCompany } from '../change-company.ts';
 import { experimentNotFound } from './experiment-not-found.ts';
 import { planUpdate } from './plan-update.ts';
@@ -23,24 +28,20 @@ export function updateExperiment(
     const experiment = await writeChange(trx, author.companyId, experimentId, change);
     return {
       result: { experiment, treatments: current.treatments },
-      note: { action: 'experiment.update', target: experimentId, details: describeChange(body, change) },
+      note: { action: 'experiment.update', target: experimentId, details: describeChange(change) },
     };
   });
 }
 
-/** The body's fields that changed, under the names and in the forms of the API. */
-function describeChange(body: UpdateExperiment, change: object): Record<string, unknown> {
-  const columns: Record<keyof UpdateExperiment, string> = {
-    name: 'name',
-    description: 'description',
-    status: 'status',
-    assignmentTtl: 'assignment_ttl',
-    endAt: 'end_at',
-    algorithm: 'algorithm',
-    algorithmConfig: 'algorithm_config',
+/** What changed, under the names of the API. */
+function describeChange(change: RowChange<'experiments'>): Record<string, unknown> {
+  return {
+    name: change.name,
+    description: change.description,
+    status: change.status,
+    assignmentTtl: change.assignment_ttl,
+    endAt: change.end_at instanceof Date ? change.end_at.toISOString() : change.end_at,
+    algorithm: change.algorithm,
+    algorithmConfig: change.algorithm_config === undefined ? undefined : JSON.parse(change.algorithm_config),
   };
-  const changed = Object.entries(body).filter(([field]) =>
-    Object.hasOwn(change, columns[field as keyof UpdateExperiment]),
-  );
-  return Object.fromEntries(changed);
 }

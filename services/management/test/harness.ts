@@ -1,0 +1,229 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { createInProcessBus } from '@bandit/bus';
+import {
+  ApiError,
+  type Bus,
+  type CreateExperiment,
+  type Experiment,
+  fail,
+  type MemberRole,
+} from '@bandit/contracts';
+import { findMember, partitionOfExperiment } from '@bandit/db';
+import type { TestDatabase } from '@bandit/db/testing';
+import Fastify, { type FastifyInstance, type FastifyRequest, type InjectOptions } from 'fastify';
+import type { Test } from 'tap';
+import { type Access, buildApp, type Caller, createCompany, type ManagementDeps } from '../src/index.ts';
+
+export const platformToken = 'a platform token of the tests, long enough';
+
+/** A running management app on a database, with a bus and a clock in the test's hands. */
+export interface Harness {
+  readonly store: TestDatabase;
+  readonly db: TestDatabase['db'];
+  readonly app: FastifyInstance;
+  readonly bus: Bus;
+  readonly deps: ManagementDeps;
+  /** Added to the machine's clock. */
+  readonly clock: { aheadMs: number };
+  tenant(name?: string): Promise<Tenant>;
+}
+
+/** One company, its admin and its first key. */
+export interface Tenant {
+  readonly companyId: string;
+  readonly adminId: string;
+  readonly email: string;
+  readonly apiKey: string;
+  /** Sends a request as the admin, or as whoever `as` names by e-mail; `null` sends no credentials. */
+  call(method: Method, url: string, payload?: unknown, as?: string | null): Promise<Answer>;
+  /** Creates an experiment through the API. */
+  experiment(body?: Partial<CreateExperiment>): Promise<Experiment>;
+  /** Creates one with two treatments and activates it. */
+  activeExperiment(body?: Partial<CreateExperiment>): Promise<Experiment>;
+}
+
+type Method = NonNullable<InjectOptions['method']>;
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, unknown>>;
+  readonly text: string;
+  // biome-ignore lint/suspicious/noExplicitAny: answers are asserted field by field.
+  readonly body: any;
+}
+
+export async function createHarness(
+  t: Test,
+  store: TestDatabase,
+  change: Partial<ManagementDeps> = {},
+): Promise<Harness> {
+  const { db } = store;
+  const log = { warn: () => undefined, error: () => undefined };
+  const bus = createInProcessBus({ log });
+  const clock = { aheadMs: 0 };
+  const deps: ManagementDeps = {
+    db,
+    bus,
+    nowMs: () => Date.now() + clock.aheadMs,
+    randomBytes,
+    access: fakeAccess(store),
+    makeApiKey,
+    signAssignment: (assignment) => `asgn_${Buffer.from(assignment.nonce).toString('base64url')}`,
+    platformToken,
+    ...change,
+  };
+  const app = createServer(deps);
+  t.teardown(async () => {
+    await app.close();
+    await bus.close();
+  });
+  let nTenants = 0;
+  return {
+    store,
+    db,
+    app,
+    bus,
+    deps,
+    clock,
+    tenant: async (name = `Tenant ${++nTenants}`) => {
+      const email = `admin-${randomBytes(6).toString('hex')}@example.com`;
+      const company = await createCompany(deps, { name, adminEmail: email });
+      return makeTenant(app, email, company);
+    },
+  };
+}
+
+function makeTenant(
+  app: FastifyInstance,
+  email: string,
+  company: Awaited<ReturnType<typeof createCompany>>,
+): Tenant {
+  const call: Tenant['call'] = (method, url, payload, as = email) =>
+    send(app, { method, url, ...(payload === undefined ? {} : { payload: payload as object }) }, as);
+  const experiment: Tenant['experiment'] = async (body = {}) => {
+    const made = await call('POST', '/experiments', {
+      name: 'Headline',
+      algorithm: 'THOMPSON_SAMPLING',
+      ...body,
+    });
+    if (made.status !== 201) throw new Error(`creating an experiment answered ${made.status}: ${made.text}`);
+    return made.body.data;
+  };
+  return {
+    companyId: company.id,
+    adminId: company.admin.id,
+    email,
+    apiKey: company.apiKey,
+    call,
+    experiment,
+    activeExperiment: async (body) => {
+      const { id } = await experiment({ treatments: twoTreatments, ...body });
+      const activated = await call('PUT', `/experiments/${id}`, { status: 'ACTIVE' });
+      if (activated.status !== 200)
+        throw new Error(`activation answered ${activated.status}: ${activated.text}`);
+      return activated.body.data;
+    },
+  };
+}
+
+export const twoTreatments = [
+  { name: 'Control', config: { content: 'Welcome' }, isControl: true },
+  { name: 'Urgency', config: { content: 'Start today!' } },
+];
+
+export async function send(
+  app: FastifyInstance,
+  options: InjectOptions,
+  as: string | null = null,
+): Promise<Answer> {
+  const headers = { ...options.headers, ...(as === null ? {} : { 'x-user-email': as }) };
+  const response = await app.inject({ ...options, headers });
+  return {
+    status: response.statusCode,
+    headers: response.headers,
+    text: response.body,
+    body: JSON.parse(response.body),
+  };
+}
+
+/** An assignment as the assignment service records it, in a transaction of its own. @returns its nonce */
+export async function insertAssignment(
+  db: Harness['db'],
+  of: { companyId: string; experimentId: string; treatmentId: string; userId: string },
+  options: { assignedAt?: Date; recordedAt?: Date; source?: 'draw' | 'client'; value?: number } = {},
+): Promise<Buffer> {
+  const nonce = randomBytes(16);
+  const assignedAt = options.assignedAt ?? new Date(Date.now());
+  await db
+    .insertInto('assignments')
+    .values({
+      company_id: of.companyId,
+      experiment_id: of.experimentId,
+      treatment_id: of.treatmentId,
+      user_id: of.userId,
+      nonce,
+      assigned_at: assignedAt,
+      expires_at: new Date(assignedAt.getTime() + 86_400_000),
+      propensity: options.source === 'client' ? null : 0.5,
+      confidence: 0.5,
+      state_version: 0,
+      predictions: null,
+      source: options.source ?? 'draw',
+      mac_key_id: 'k1',
+      is_first: true,
+      value: options.value ?? null,
+      ...(options.recordedAt === undefined ? {} : { recorded_at: options.recordedAt }),
+      partition: partitionOfExperiment(of.experimentId),
+      position: 0,
+    })
+    .execute();
+  return nonce;
+}
+
+/** A member is who x-user-email names; a key is told by its bearer form. */
+function fakeAccess({ db }: TestDatabase): Access {
+  const callers = new WeakMap<FastifyRequest, Caller>();
+  const findCaller = async (request: FastifyRequest): Promise<MemberRole> => {
+    const email = request.headers['x-user-email'];
+    const member = typeof email === 'string' ? await findMember(db, email) : undefined;
+    if (!member) throw new ApiError('UNAUTHORIZED', 'no session');
+    callers.set(request, { companyId: member.companyId, actor: member.id });
+    return member.role;
+  };
+  return {
+    session: async (request) => void (await findCaller(request)),
+    admin: async (request) => {
+      if ((await findCaller(request)) !== 'admin') throw new ApiError('FORBIDDEN', 'admins only');
+    },
+    sessionOrEventsKey: async (request) => void (await findCaller(request)),
+    callerOf: (request) => {
+      const caller = callers.get(request);
+      if (!caller) throw new Error('a route without credentials asked who calls');
+      return caller;
+    },
+  };
+}
+
+function makeApiKey() {
+  const keyId = randomBytes(8).toString('hex');
+  const secret = randomBytes(32);
+  return {
+    keyId,
+    key: `bk_test_${keyId}_${secret.toString('hex')}`,
+    prefix: `bk_test_${keyId}`,
+    secretHash: createHash('sha256').update(secret).digest(),
+  };
+}
+
+function createServer(deps: ManagementDeps): FastifyInstance {
+  const app = Fastify({ ajv: { customOptions: { removeAdditional: false, coerceTypes: false } } });
+  app.setErrorHandler((error, _request, reply) => {
+    const known = error as { code?: string; statusCode?: number; message: string };
+    const isApi = error instanceof ApiError;
+    const status = isApi ? error.statusCode : (known.statusCode ?? 500);
+    const code = isApi ? error.code : status === 400 ? 'VALIDATION_ERROR' : 'INTERNAL_ERROR';
+    void reply.code(status).send(fail(code, known.message, deps.nowMs()));
+  });
+  void app.register(buildApp(deps));
+  return app;
+}
