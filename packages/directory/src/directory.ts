@@ -19,7 +19,7 @@ import { Value } from '@sinclair/typebox/value';
 import { safeParse } from 'secure-json-parse';
 import { createKeyLookup } from './key-lookup.ts';
 import { createLiveCompanies } from './live-companies.ts';
-import { createReloadQueue } from './reload-queue.ts';
+import { createReloadQueue, type ReloadQueue } from './reload-queue.ts';
 
 export interface DirectoryLog {
   info(details: object, message: string): void;
@@ -58,103 +58,120 @@ export interface Directory {
 }
 
 export function createDirectory(deps: DirectoryDeps): Directory {
-  const { log, pollMs = limits.configPollMs } = deps;
-  const live = createLiveCompanies();
-  const handlers = new Set<(companyId: string) => void>();
-  const lookUpKey = createKeyLookup(deps);
-  const queue = createReloadQueue({
-    load: loadAndApply,
-    findVersion: live.findVersion,
-    companiesPerLoadMax: limits.companiesPerLoadMax,
-  });
-  let subscription: Subscription | undefined;
-  let timer: NodeJS.Timeout | undefined;
-  let polling: Promise<void> | undefined;
-  let isReady = false;
-  let isFailing = false;
-  let isClosed = false;
+  return new LiveDirectory(deps);
+}
 
-  async function loadAndApply(companyIds: readonly string[]): Promise<void> {
-    const loading = deps.loadCompanies(companyIds);
-    const snapshots = await withDeadline(loading, limits.configLoadTimeoutMs, 'loading configuration');
-    for (const snapshot of snapshots) {
-      if (!live.apply(snapshot)) continue;
-      for (const handler of handlers) handler(snapshot.companyId);
-    }
+// Public members are arrow functions: callers pass them on one by one.
+class LiveDirectory implements Directory {
+  readonly #deps: DirectoryDeps;
+  readonly #live = createLiveCompanies();
+  readonly #handlers = new Set<(companyId: string) => void>();
+  readonly #lookUpKey: (keyId: string) => Promise<ApiKeySnapshot | undefined>;
+  readonly #queue: ReloadQueue;
+  #subscription: Subscription | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #polling: Promise<void> | undefined;
+  #isReady = false;
+  #isFailing = false;
+  #isClosed = false;
+
+  constructor(deps: DirectoryDeps) {
+    this.#deps = deps;
+    this.#lookUpKey = createKeyLookup(deps);
+    this.#queue = createReloadQueue({
+      load: (companyIds) => this.#loadAndApply(companyIds),
+      findVersion: this.#live.findVersion,
+      companiesPerLoadMax: limits.companiesPerLoadMax,
+    });
   }
 
-  async function refresh(): Promise<void> {
+  start = async (): Promise<void> => {
+    this.#subscription = await this.#deps.subscribeConfig((payload) => this.#onConfigMessage(payload));
+    await this.poll();
+    this.#schedulePoll();
+  };
+
+  close = async (): Promise<void> => {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    await this.#subscription?.close();
+  };
+
+  isReady = (): boolean => this.#isReady;
+
+  poll = (): Promise<void> => {
+    this.#polling ??= this.#guard(() => this.#refresh()).finally(() => {
+      this.#polling = undefined;
+    });
+    return this.#polling;
+  };
+
+  findExperiment = (companyId: string, experimentId: string) =>
+    this.#live.findExperiment(companyId, experimentId);
+
+  experiments = () => this.#live.experiments();
+
+  findKey = (keyId: string) => this.#live.findKey(keyId);
+
+  loadKey = async (keyId: string): Promise<ApiKeySnapshot | undefined> => {
+    const held = this.#live.findKey(keyId);
+    if (held) return held;
+    const key = await this.#lookUpKey(keyId);
+    // It exists but is not held: its company's message was missed, or has not come yet.
+    if (key && !this.#live.findKey(keyId)) await this.poll();
+    return key;
+  };
+
+  onChange = (handler: (companyId: string) => void): (() => void) => {
+    this.#handlers.add(handler);
+    return () => this.#handlers.delete(handler);
+  };
+
+  #onConfigMessage(payload: Uint8Array): void {
+    const message: unknown = safeParse(Buffer.from(payload).toString('utf8'));
+    if (this.#isClosed || !Value.Check(configMessageSchema, message)) return;
+    this.#queue.mark(message.companyId, message.version);
+    void this.#guard(() => this.#queue.run());
+  }
+
+  async #refresh(): Promise<void> {
+    const loading = this.#deps.loadVersions();
     const versions = await withDeadline(
-      deps.loadVersions(),
+      loading,
       limits.configLoadTimeoutMs,
       'reading configuration versions',
     );
-    for (const { companyId, version } of versions) queue.mark(companyId, version);
-    await queue.run();
-    isReady = true;
+    for (const { companyId, version } of versions) this.#queue.mark(companyId, version);
+    await this.#queue.run();
+    this.#isReady = true;
   }
 
-  /** Says once that the database is away, and once that it is back. */
-  async function guard(work: () => Promise<void>): Promise<void> {
-    try {
-      await work();
-      if (isFailing && !isClosed) log.info({}, 'directory: configuration is loaded again');
-      isFailing = false;
-    } catch (error) {
-      if (!isFailing && !isClosed)
-        log.warn({ err: error }, 'directory: cannot load configuration, keeping what is held');
-      isFailing = true;
+  async #loadAndApply(companyIds: readonly string[]): Promise<void> {
+    const loading = this.#deps.loadCompanies(companyIds);
+    const snapshots = await withDeadline(loading, limits.configLoadTimeoutMs, 'loading configuration');
+    for (const snapshot of snapshots) {
+      if (!this.#live.apply(snapshot)) continue;
+      for (const handler of this.#handlers) handler(snapshot.companyId);
     }
   }
 
-  function poll(): Promise<void> {
-    polling ??= guard(refresh).finally(() => {
-      polling = undefined;
-    });
-    return polling;
+  /** Says once that the database is away, and once that it is back. */
+  async #guard(work: () => Promise<void>): Promise<void> {
+    const { log } = this.#deps;
+    try {
+      await work();
+      if (this.#isFailing && !this.#isClosed) log.info({}, 'directory: configuration is loaded again');
+      this.#isFailing = false;
+    } catch (error) {
+      if (!this.#isFailing && !this.#isClosed)
+        log.warn({ err: error }, 'directory: cannot load configuration, keeping what is held');
+      this.#isFailing = true;
+    }
   }
 
-  function schedulePoll(): void {
-    if (isClosed) return;
-    timer = setTimeout(() => void poll().finally(schedulePoll), pollMs);
+  #schedulePoll(): void {
+    if (this.#isClosed) return;
+    const pollMs = this.#deps.pollMs ?? limits.configPollMs;
+    this.#timer = setTimeout(() => void this.poll().finally(() => this.#schedulePoll()), pollMs);
   }
-
-  function onConfigMessage(payload: Uint8Array): void {
-    const message = safeParse(Buffer.from(payload).toString('utf8'));
-    if (isClosed || !Value.Check(configMessageSchema, message)) return;
-    queue.mark(message.companyId, message.version);
-    void guard(() => queue.run());
-  }
-
-  /** A key that exists but is not held: its company changed and the message was missed, or has not come yet. */
-  async function loadKey(keyId: string): Promise<ApiKeySnapshot | undefined> {
-    const held = live.findKey(keyId);
-    if (held) return held;
-    const key = await lookUpKey(keyId);
-    if (key && !live.findKey(keyId)) await poll();
-    return key;
-  }
-
-  return {
-    async start() {
-      subscription = await deps.subscribeConfig(onConfigMessage);
-      await poll();
-      schedulePoll();
-    },
-    async close() {
-      isClosed = true;
-      clearTimeout(timer);
-      await subscription?.close();
-    },
-    isReady: () => isReady,
-    poll,
-    findExperiment: live.findExperiment,
-    experiments: live.experiments,
-    findKey: live.findKey,
-    loadKey,
-    onChange(handler) {
-      handlers.add(handler);
-      return () => handlers.delete(handler);
-    },
-  };
 }

@@ -8,6 +8,8 @@ export const createAssignmentSchema = Type.Object(
 );
 export type CreateAssignment = Static<typeof createAssignmentSchema>;
 
+export const assignmentParamsSchema = Type.Object({ experimentId: idSchema });
+
 export const getAssignmentQuerySchema = Type.Object(
   {
     userId: userIdSchema,

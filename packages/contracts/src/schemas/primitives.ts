@@ -27,15 +27,19 @@ export const instantSchema = Type.String({
 export const nullable = <T extends import('@sinclair/typebox').TSchema>(schema: T) =>
   Type.Union([schema, Type.Null()]);
 
-export const contextSchema = Type.Record(
-  Type.String({ minLength: 1, maxLength: limits.contextKeyCharsMax }),
-  Type.Union([Type.String({ maxLength: limits.contextStringCharsMax }), Type.Number(), Type.Boolean()]),
-  {
-    maxProperties: limits.contextKeysMax,
-    description:
-      'Flat; values are strings, finite numbers or booleans; null, nested values and arrays are refused.',
-  },
-);
+const contextValueSchema = Type.Union([
+  Type.String({ maxLength: limits.contextStringCharsMax }),
+  Type.Number(),
+  Type.Boolean(),
+]);
+export const contextSchema = Type.Record(Type.String(), contextValueSchema, {
+  maxProperties: limits.contextKeysMax,
+  propertyNames: { minLength: 1, maxLength: limits.contextKeyCharsMax },
+  // Record's own pattern leaves out keys with line breaks.
+  additionalProperties: contextValueSchema,
+  description:
+    'Flat; values are strings, finite numbers or booleans; null, nested values and arrays are refused.',
+});
 
 /** Any JSON object; its size and depth are checked before the schema. */
 export const metadataSchema = Type.Record(Type.String(), Type.Unknown());

@@ -7,3 +7,4 @@ export { findRecordedNonces } from './find-recorded-nonces.ts';
 export { insertAssignments, type NewAssignment } from './insert-assignments.ts';
 export { listServingStates, type ServingStateRow } from './list-serving-states.ts';
 export { loadServingState } from './load-serving-state.ts';
+export { probeWrites } from './probe-writes.ts';

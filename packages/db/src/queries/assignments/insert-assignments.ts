@@ -44,22 +44,7 @@ export async function insertAssignments(
 function statement(rows: readonly NewAssignment[]) {
   const dropped = rows.flatMap(({ droppedNonce }) => (droppedNonce ? [Buffer.from(droppedNonce)] : []));
   return sql<{ nonce: string }>`
-    with input as materialized (
-      select ord, company_id, experiment_id, treatment_id, partition, user_id, nonce,
-        to_timestamp(assigned_ms / 1000.0) as assigned_at, to_timestamp(expires_ms / 1000.0) as expires_at,
-        propensity, confidence, state_version, predictions, context, mac_key_id, is_sticky
-      from unnest(
-        ${column(rows, (row) => row.companyId)}::text[], ${column(rows, (row) => row.experimentId)}::text[],
-        ${column(rows, (row) => row.treatmentId)}::text[], ${column(rows, (row) => row.partition)}::smallint[],
-        ${column(rows, (row) => row.userId)}::text[], ${column(rows, (row) => Buffer.from(row.nonce))}::bytea[],
-        ${column(rows, (row) => row.assignedAtMs)}::bigint[], ${column(rows, (row) => row.expiresAtMs)}::bigint[],
-        ${column(rows, (row) => row.propensity)}::float8[], ${column(rows, (row) => row.confidence)}::float8[],
-        ${column(rows, (row) => row.stateVersion)}::bigint[], ${column(rows, arrayText)}::text[],
-        ${column(rows, (row) => row.context && JSON.stringify(row.context))}::text[],
-        ${column(rows, (row) => row.macKeyId)}::text[], ${column(rows, (row) => row.isSticky)}::boolean[]
-      ) with ordinality as given(company_id, experiment_id, treatment_id, partition, user_id, nonce, assigned_ms,
-        expires_ms, propensity, confidence, state_version, predictions, context, mac_key_id, is_sticky, ord)
-    ),
+    with input as materialized (${inputTable(rows)}),
     made_current as (
       insert into current_assignments as held (company_id, experiment_id, user_id, treatment_id, nonce, assigned_at,
         expires_at, propensity, confidence, state_version, mac_key_id)
@@ -103,6 +88,25 @@ function statement(rows: readonly NewAssignment[]) {
       select partition, batch, count(*) from recorded group by partition, batch
     )
     select encode(nonce, 'hex') as nonce from recorded`;
+}
+
+/** The rows as a table, in their order. */
+function inputTable(rows: readonly NewAssignment[]) {
+  return sql`
+      select ord, company_id, experiment_id, treatment_id, partition, user_id, nonce,
+        to_timestamp(assigned_ms / 1000.0) as assigned_at, to_timestamp(expires_ms / 1000.0) as expires_at,
+        propensity, confidence, state_version, predictions, context, mac_key_id, is_sticky
+      from unnest(
+        ${column(rows, (row) => row.companyId)}::text[], ${column(rows, (row) => row.experimentId)}::text[],
+        ${column(rows, (row) => row.treatmentId)}::text[], ${column(rows, (row) => row.partition)}::smallint[],
+        ${column(rows, (row) => row.userId)}::text[], ${column(rows, (row) => Buffer.from(row.nonce))}::bytea[],
+        ${column(rows, (row) => row.assignedAtMs)}::bigint[], ${column(rows, (row) => row.expiresAtMs)}::bigint[],
+        ${column(rows, (row) => row.propensity)}::float8[], ${column(rows, (row) => row.confidence)}::float8[],
+        ${column(rows, (row) => row.stateVersion)}::bigint[], ${column(rows, arrayText)}::text[],
+        ${column(rows, (row) => row.context && JSON.stringify(row.context))}::text[],
+        ${column(rows, (row) => row.macKeyId)}::text[], ${column(rows, (row) => row.isSticky)}::boolean[]
+      ) with ordinality as given(company_id, experiment_id, treatment_id, partition, user_id, nonce, assigned_ms,
+        expires_ms, propensity, confidence, state_version, predictions, context, mac_key_id, is_sticky, ord)`;
 }
 
 function column<T>(rows: readonly NewAssignment[], read: (row: NewAssignment) => T): Array<T | null> {

@@ -1,0 +1,36 @@
+import type { ExperimentSnapshot } from '@bandit/contracts';
+import type { AssignmentFields } from './assignment-ids.ts';
+
+/** An assignment as it is remembered and answered. */
+export interface KnownAssignment {
+  readonly assignmentId: string;
+  readonly treatmentId: string;
+  /** Index into the experiment's treatments; -1: not among those known here. */
+  readonly position: number;
+  readonly confidence: number;
+  readonly expiresAtMs: number;
+  /** False while it was answered without being on record. */
+  isRecorded: boolean;
+}
+
+/** `unknown`: its treatment was added a moment ago and is not in this process's snapshot yet. */
+export type Verdict = 'valid' | 'expired' | 'removed' | 'unknown';
+
+/** Does this assignment still decide what its user gets? */
+export function judge(known: KnownAssignment, experiment: ExperimentSnapshot, nowMs: number): Verdict {
+  if (known.expiresAtMs <= nowMs) return 'expired';
+  const treatment = experiment.treatments[known.position];
+  if (!treatment) return 'unknown';
+  return treatment.isLive ? 'valid' : 'removed';
+}
+
+export function toKnownAssignment(
+  assignmentId: string,
+  fields: Pick<AssignmentFields, 'treatmentId' | 'confidence' | 'expiresAtMs'>,
+  experiment: ExperimentSnapshot,
+  isRecorded: boolean,
+): KnownAssignment {
+  const { treatmentId, confidence, expiresAtMs } = fields;
+  const position = experiment.treatments.findIndex(({ id }) => id === treatmentId);
+  return { assignmentId, treatmentId, position, confidence, expiresAtMs, isRecorded };
+}

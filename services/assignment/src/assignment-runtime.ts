@@ -1,0 +1,112 @@
+import {
+  type AssignmentCache,
+  type Bus,
+  type ExperimentSnapshot,
+  subjects,
+  type WakeMessage,
+} from '@bandit/contracts';
+import type { Rng } from '@bandit/core';
+import { listServingStates, loadServingState, type OpenedDatabase } from '@bandit/db';
+import type { Registry } from 'prom-client';
+import { Assigner } from './assign/assigner.ts';
+import type { AssignmentIds } from './assign/assignment-ids.ts';
+import { createHotState, type HotState, type HotStateLog } from './hot-state/hot-state.ts';
+import { createAssignmentCounts } from './metrics/assignment-counts.ts';
+import { registerMetrics } from './metrics/register-metrics.ts';
+import { type AssignmentStore, createAssignmentStore } from './record/assignment-store.ts';
+import { Recorder } from './record/recorder.ts';
+
+export interface AssignmentRuntimeDeps {
+  db: OpenedDatabase['db'];
+  bus: Pick<Bus, 'publish' | 'subscribe'>;
+  cache: AssignmentCache;
+  /** True when other processes share the cache, so that it can arbitrate while the database is away. */
+  isCacheShared: boolean;
+  ids: AssignmentIds;
+  /** The directory's `findExperiment` and `poll`. */
+  directory: {
+    findExperiment(companyId: string, experimentId: string): ExperimentSnapshot | undefined;
+    poll(): Promise<void>;
+  };
+  /** Seeded per process. */
+  rng: Rng;
+  /** Unpredictable bytes, for nonces. */
+  randomBytes(nBytes: number): Uint8Array;
+  /** Secret of the draw that instances make alike while both stores are away; the same on all of them. */
+  fallbackKey: Uint8Array;
+  /** Database time, whole milliseconds. */
+  nowMs(): number;
+  log: HotStateLog;
+  registry: Registry;
+  /** How long a request waits for its commit; default limits.assignmentCommitTimeoutMs. */
+  commitTimeoutMs?: number;
+  stickyEntriesMax?: number;
+  statePollMs?: number;
+  probeIntervalMs?: number;
+  /** Instead of the one on `db`. */
+  store?: AssignmentStore;
+}
+
+/** What runs beside the routes: learned states, the recorder and what is known of users. */
+export interface AssignmentRuntime {
+  readonly assigner: Assigner;
+  readonly hotState: HotState;
+  readonly recorder: Recorder;
+  /** Loads the learned states and follows them. */
+  start(): Promise<void>;
+  /** True once the learned states were listed. */
+  isReady(): boolean;
+  /** Stops following, lets running commits finish. Call it when no more requests come in. */
+  close(): Promise<void>;
+}
+
+/** Builds the runtime; it runs from `start` to `close`. */
+export function createAssignmentRuntime(deps: AssignmentRuntimeDeps): AssignmentRuntime {
+  const { db, directory, nowMs, registry } = deps;
+  const counts = createAssignmentCounts();
+  const hotState = createHotState({
+    listServingStates: (sinceMs, bytesMax) => listServingStates(db, sinceMs, bytesMax),
+    loadServingState: (companyId, experimentId) => loadServingState(db, companyId, experimentId),
+    subscribeState: (handler) => deps.bus.subscribe(subjects.stateAll, (_, payload) => handler(payload)),
+    nowMs,
+    log: deps.log,
+    ...(deps.statePollMs === undefined ? {} : { pollMs: deps.statePollMs }),
+  });
+  const recorder = createRecorder(deps);
+  recorder.onCommit = registerMetrics(registry, counts, recorder);
+  const assigner = new Assigner({
+    ...deps,
+    hotState,
+    recorder,
+    counts,
+    makeNonce: () => deps.randomBytes(nonceBytes),
+    findExperiment: directory.findExperiment,
+    reloadConfiguration: directory.poll,
+  });
+  return {
+    assigner,
+    hotState,
+    recorder,
+    start: () => hotState.start(),
+    isReady: () => hotState.isReady(),
+    async close() {
+      await hotState.close();
+      await recorder.close();
+    },
+  };
+}
+
+const nonceBytes = 16;
+
+function createRecorder(deps: AssignmentRuntimeDeps): Recorder {
+  return new Recorder({
+    store: deps.store ?? createAssignmentStore(deps.db),
+    wake: (partition) => deps.bus.publish(subjects.wake(partition), wakePayload({ partition })),
+    nowMs: deps.nowMs,
+    log: deps.log,
+    commitTimeoutMs: deps.commitTimeoutMs,
+    probeIntervalMs: deps.probeIntervalMs,
+  });
+}
+
+const wakePayload = (message: WakeMessage) => Buffer.from(JSON.stringify(message));

@@ -1,0 +1,39 @@
+import { ApiError } from '@bandit/contracts';
+import { isStoreUnavailable } from '@bandit/db';
+import { parseJson } from '@bandit/http';
+import type { FastifyPluginAsync } from 'fastify';
+import type { AssignmentRuntime } from './assignment-runtime.ts';
+import type { Access, App } from './routes/app.ts';
+import { registerCreateAssignment } from './routes/create-assignment.ts';
+import { registerGetAssignment } from './routes/get-assignment.ts';
+import { registerHeadAssignment } from './routes/head-assignment.ts';
+import { createParseContext } from './routes/parse-context.ts';
+import type { ReplyDeps } from './routes/reply-with-assignment.ts';
+
+export interface AssignmentAppDeps extends Omit<ReplyDeps, 'assigner'> {
+  access: Access;
+  runtime: Pick<AssignmentRuntime, 'assigner'>;
+}
+
+/** The assignment routes as a plugin. It opens nothing; the caller owns the runtime. */
+export function buildApp(deps: AssignmentAppDeps): FastifyPluginAsync {
+  const { access, findExperiment, nowMs, runtime } = deps;
+  const replyDeps: ReplyDeps = { findExperiment, nowMs, assigner: runtime.assigner };
+  return async (fastify) => {
+    const app = fastify as App;
+    // Thrown on to the server's own handler, which writes the envelope.
+    app.setErrorHandler((error) => {
+      throw toAnswerable(error);
+    });
+    const parseContext = createParseContext(app, parseJson);
+    registerCreateAssignment(app, access, replyDeps);
+    registerGetAssignment(app, access, replyDeps, parseContext);
+    registerHeadAssignment(app, access, replyDeps, parseContext);
+  };
+}
+
+/** A store that is away is 503; all else stays what it is. */
+function toAnswerable(error: unknown): unknown {
+  if (error instanceof ApiError || !isStoreUnavailable(error)) return error;
+  return new ApiError('STORE_UNAVAILABLE', 'the database is away or too slow: try again', { cause: error });
+}

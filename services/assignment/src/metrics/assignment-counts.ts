@@ -1,0 +1,32 @@
+import { type Algorithm, algorithms } from '@bandit/contracts';
+
+/**
+ * Where an answer came from: `known` this process, `cache` the shared cache, `draw` a new decision on record, `held`
+ * the assignment that stood in the database, `claimed` another instance's while the database was away, `fallback` a
+ * decision made without it.
+ */
+export const assignmentOrigins = ['known', 'cache', 'draw', 'held', 'claimed', 'fallback'] as const;
+export type AssignmentOrigin = (typeof assignmentOrigins)[number];
+
+/** Plain counters: adding one costs nothing on the hot path, the registry reads them when it is scraped. */
+export interface AssignmentCounts {
+  add(algorithm: Algorithm, origin: AssignmentOrigin): void;
+  entries(): Array<{ algorithm: Algorithm; origin: AssignmentOrigin; count: number }>;
+}
+
+export function createAssignmentCounts(): AssignmentCounts {
+  const zeros = () => Object.fromEntries(assignmentOrigins.map((origin) => [origin, 0]));
+  const counts = Object.fromEntries(algorithms.map((algorithm) => [algorithm, zeros()])) as Record<
+    Algorithm,
+    Record<AssignmentOrigin, number>
+  >;
+  return {
+    add(algorithm, origin) {
+      counts[algorithm][origin]++;
+    },
+    entries: () =>
+      algorithms.flatMap((algorithm) =>
+        assignmentOrigins.map((origin) => ({ algorithm, origin, count: counts[algorithm][origin] })),
+      ),
+  };
+}

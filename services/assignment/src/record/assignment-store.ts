@@ -1,0 +1,30 @@
+import {
+  type CurrentAssignment,
+  type CurrentAssignmentKey,
+  findCurrentAssignments,
+  findRecordedNonces,
+  insertAssignments,
+  type NewAssignment,
+  type OpenedDatabase,
+  probeWrites,
+} from '@bandit/db';
+
+/** The part of the database that recording needs. */
+export interface AssignmentStore {
+  /** @returns the nonces recorded by this run, in hexadecimal */
+  insertAssignments(rows: readonly NewAssignment[]): Promise<ReadonlySet<string>>;
+  findCurrentAssignments(keys: readonly CurrentAssignmentKey[]): Promise<readonly CurrentAssignment[]>;
+  /** @returns those of the nonces that are on record, in hexadecimal */
+  findRecordedNonces(rows: readonly NewAssignment[]): Promise<ReadonlySet<string>>;
+  /** Resolves when the database could take a write. */
+  probe(): Promise<void>;
+}
+
+export function createAssignmentStore(db: OpenedDatabase['db']): AssignmentStore {
+  return {
+    insertAssignments: (rows) => insertAssignments(db, rows),
+    findCurrentAssignments: (keys) => findCurrentAssignments(db, keys),
+    findRecordedNonces: (rows) => findRecordedNonces(db, rows),
+    probe: () => probeWrites(db),
+  };
+}

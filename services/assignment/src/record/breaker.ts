@@ -1,0 +1,80 @@
+/**
+ * Circuit breaker of the database, as the recorder sees it.
+ *
+ * Modes: closed (commits are sent) -> open (nothing is sent, requests do not wait) -> closed, by a probe that the
+ * database answered in time. Probes run off the request path, one at a time, every `intervalMs` for as long as the
+ * breaker is open or `hasWork` says that something waits for the database. Only `trip` and a probe change the mode.
+ */
+export interface BreakerDeps {
+  probe(): Promise<void>;
+  /** The database answered, if slowly: what waits can be brought in. Never rejects. */
+  onAlive(): Promise<void>;
+  hasWork(): boolean;
+  /** A probe slower than this leaves the breaker open. */
+  slowMs: number;
+  intervalMs: number;
+  nowMs(): number;
+  log: { info(details: object, message: string): void; warn(details: object, message: string): void };
+}
+
+export class Breaker {
+  readonly #deps: BreakerDeps;
+  #isOpen = false;
+  #isClosed = false;
+  #checking: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(deps: BreakerDeps) {
+    this.#deps = deps;
+  }
+
+  isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** The database failed: stop sending. */
+  trip(error: unknown): void {
+    if (this.#isOpen || this.#isClosed) return;
+    this.#isOpen = true;
+    this.#deps.log.warn({ err: error }, 'assignments are answered without the database for now');
+    this.watch();
+  }
+
+  /** Starts probing if there is a reason to. */
+  watch(): void {
+    if (this.#isClosed || this.#timer || !(this.#isOpen || this.#deps.hasWork())) return;
+    this.#timer = setTimeout(() => {
+      void this.check().finally(() => {
+        this.#timer = undefined;
+        this.watch();
+      });
+    }, this.#deps.intervalMs);
+  }
+
+  /** One probe now, and what follows from it. Never rejects. */
+  check(): Promise<void> {
+    this.#checking ??= this.#probe().finally(() => {
+      this.#checking = undefined;
+    });
+    return this.#checking;
+  }
+
+  async #probe(): Promise<void> {
+    const startedMs = this.#deps.nowMs();
+    try {
+      await this.#deps.probe();
+    } catch {
+      return; // Still away: the next probe is scheduled already.
+    }
+    if (this.#isOpen && this.#deps.nowMs() - startedMs <= this.#deps.slowMs) {
+      this.#isOpen = false;
+      this.#deps.log.info({}, 'assignments are recorded in the database again');
+    }
+    await this.#deps.onAlive();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+  }
+}

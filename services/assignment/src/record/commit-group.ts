@@ -1,0 +1,55 @@
+import type { CurrentAssignment, CurrentAssignmentKey, NewAssignment } from '@bandit/db';
+import type { AssignmentStore } from './assignment-store.ts';
+
+/** What the database decided about one decision. */
+export type CommitOutcome =
+  | { readonly kind: 'recorded' }
+  /** The user's current assignment is another one. */
+  | { readonly kind: 'held'; readonly by: CurrentAssignment }
+  /** What stood in the way is gone by now. */
+  | { readonly kind: 'again' };
+
+const recordedOutcome: CommitOutcome = { kind: 'recorded' };
+
+/**
+ * Commits a group: one statement, and a second one for those who did not get through, which tells whose assignment
+ * stands. A row that an earlier run recorded (its outcome was unknown) is recognised by its nonce.
+ *
+ * @returns one outcome a row, in order
+ */
+export async function commitGroup(
+  store: AssignmentStore,
+  rows: readonly NewAssignment[],
+): Promise<CommitOutcome[]> {
+  const recorded = await store.insertAssignments(firstOfEachUser(rows));
+  const undecided = rows.filter((row) => !recorded.has(hex(row.nonce)));
+  if (undecided.length === 0) return rows.map(() => recordedOutcome);
+  const held = new Map<string, CurrentAssignment>();
+  for (const current of await store.findCurrentAssignments(undecided)) held.set(userKey(current), current);
+  const unsticky = undecided.filter((row) => !row.isSticky);
+  const earlier = unsticky.length > 0 ? await store.findRecordedNonces(unsticky) : new Set<string>();
+  return rows.map((row) => {
+    if (recorded.has(hex(row.nonce)) || earlier.has(hex(row.nonce))) return recordedOutcome;
+    return outcomeOf(row, held.get(userKey(row)));
+  });
+}
+
+function outcomeOf(row: NewAssignment, held: CurrentAssignment | undefined): CommitOutcome {
+  if (!held) return { kind: 'again' };
+  return hex(held.nonce) === hex(row.nonce) ? recordedOutcome : { kind: 'held', by: held };
+}
+
+/** One statement takes each user of an experiment once; the others find the first one's assignment afterwards. */
+function firstOfEachUser(rows: readonly NewAssignment[]): NewAssignment[] {
+  const seen = new Set<string>();
+  return rows.filter((row) => {
+    if (!row.isSticky) return true;
+    const key = userKey(row);
+    return !seen.has(key) && seen.add(key);
+  });
+}
+
+const hex = (nonce: Uint8Array) => Buffer.from(nonce).toString('hex');
+
+/** Experiment ids are unique over all companies and hold no colon. */
+const userKey = ({ experimentId, userId }: CurrentAssignmentKey) => `${experimentId}:${userId}`;

@@ -1,0 +1,12 @@
+export const lateResult = Symbol('late');
+
+/** The promise's outcome, or `lateResult` after `ms`; the promise goes on and may be waited for again. */
+export async function settleWithin<T>(promise: Promise<T>, ms: number): Promise<T | typeof lateResult> {
+  const { promise: late, resolve } = Promise.withResolvers<typeof lateResult>();
+  const timer = setTimeout(resolve, ms, lateResult);
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

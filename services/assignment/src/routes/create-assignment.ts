@@ -1,0 +1,33 @@
+import { createAssignmentSchema } from '@bandit/contracts';
+import { assignmentAnswers } from './answers.ts';
+import type { Access, App } from './app.ts';
+import { type ReplyDeps, replyWithAssignment } from './reply-with-assignment.ts';
+
+const bodyExample = {
+  experimentId: 'exp_abc123',
+  userId: 'user_42',
+  context: { deviceType: 'mobile', country: 'US' },
+};
+
+export function registerCreateAssignment(app: App, access: Access, deps: ReplyDeps): void {
+  app.post(
+    '/assignments',
+    {
+      onRequest: access.assignKey,
+      schema: {
+        operationId: 'createAssignment',
+        tags: ['Assignments'],
+        summary: 'Create assignment',
+        description:
+          "The treatment for a user: the one they have, else one that the experiment's bandit draws.",
+        body: { ...createAssignmentSchema, examples: [bodyExample] },
+        response: assignmentAnswers,
+      },
+    },
+    (request, reply) => {
+      const { experimentId, userId, context } = request.body;
+      const companyId = access.companyOf(request);
+      return replyWithAssignment(deps, reply, { companyId, experimentId, userId, context });
+    },
+  );
+}

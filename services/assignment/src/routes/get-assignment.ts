@@ -1,0 +1,41 @@
+import { assignmentParamsSchema, getAssignmentQuerySchema } from '@bandit/contracts';
+import { assignmentAnswers } from './answers.ts';
+import type { Access, App } from './app.ts';
+import type { ParseContext } from './parse-context.ts';
+import { type ReplyDeps, replyWithAssignment } from './reply-with-assignment.ts';
+
+export function registerGetAssignment(
+  app: App,
+  access: Access,
+  deps: ReplyDeps,
+  parseContext: ParseContext,
+): void {
+  app.get(
+    '/assignments/:experimentId',
+    {
+      // HEAD has a route of its own: it must not create anything.
+      exposeHeadRoute: false,
+      onRequest: access.assignKey,
+      schema: {
+        operationId: 'getAssignment',
+        tags: ['Assignments'],
+        summary: 'Get assignment',
+        description: 'As POST /assignments, with query parameters.',
+        params: assignmentParamsSchema,
+        querystring: getAssignmentQuerySchema,
+        response: assignmentAnswers,
+      },
+    },
+    (request, reply) => {
+      const { experimentId } = request.params;
+      const { userId, context } = request.query;
+      reply.header('cache-control', 'no-store');
+      return replyWithAssignment(deps, reply, {
+        companyId: access.companyOf(request),
+        experimentId,
+        userId,
+        context: context === undefined ? undefined : parseContext(context),
+      });
+    },
+  );
+}

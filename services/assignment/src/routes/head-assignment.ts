@@ -1,0 +1,33 @@
+import { assignmentParamsSchema, getAssignmentQuerySchema } from '@bandit/contracts';
+import { requireActive } from '../assign/require-active.ts';
+import type { Access, App } from './app.ts';
+import type { ParseContext } from './parse-context.ts';
+import type { ReplyDeps } from './reply-with-assignment.ts';
+
+/** Answers as GET would, without a body and without deciding anything. */
+export function registerHeadAssignment(
+  app: App,
+  access: Access,
+  deps: ReplyDeps,
+  parseContext: ParseContext,
+): void {
+  app.head(
+    '/assignments/:experimentId',
+    {
+      onRequest: access.assignKey,
+      schema: {
+        hide: true,
+        operationId: 'headAssignment',
+        params: assignmentParamsSchema,
+        querystring: getAssignmentQuerySchema,
+      },
+    },
+    (request, reply) => {
+      const { context } = request.query;
+      if (context !== undefined) parseContext(context);
+      const experiment = deps.findExperiment(access.companyOf(request), request.params.experimentId);
+      requireActive(experiment, deps.nowMs());
+      return reply.header('cache-control', 'no-store').type('application/json; charset=utf-8').send();
+    },
+  );
+}

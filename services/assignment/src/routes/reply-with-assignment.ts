@@ -1,0 +1,52 @@
+import type { ExperimentSnapshot } from '@bandit/contracts';
+import type { Context } from '@bandit/core';
+import type { FastifyReply } from 'fastify';
+import { answerBody } from '../assign/answer-body.ts';
+import type { Assigner } from '../assign/assigner.ts';
+import type { KnownAssignment } from '../assign/known-assignment.ts';
+import { requireActive } from '../assign/require-active.ts';
+
+export interface ReplyDeps {
+  findExperiment(companyId: string, experimentId: string): ExperimentSnapshot | undefined;
+  assigner: Pick<Assigner, 'findKnown' | 'assign'>;
+  nowMs(): number;
+}
+
+export interface Asked {
+  readonly companyId: string;
+  readonly experimentId: string;
+  readonly userId: string;
+  readonly context: Context | undefined;
+}
+
+/**
+ * Answers with the user's assignment: at once for a user this process knows, else once it is decided.
+ * @throws ApiError EXPERIMENT_NOT_FOUND, EXPERIMENT_NOT_ACTIVE, OVERLOADED, STORE_UNAVAILABLE
+ */
+export function replyWithAssignment(
+  deps: ReplyDeps,
+  reply: FastifyReply,
+  asked: Asked,
+): FastifyReply | Promise<FastifyReply> {
+  const { companyId, experimentId, userId, context } = asked;
+  const nowMs = deps.nowMs();
+  const experiment = requireActive(deps.findExperiment(companyId, experimentId), nowMs);
+  const known = deps.assigner.findKnown(experiment, userId);
+  if (known) return send(reply, experiment, known, nowMs);
+  return deps.assigner.assign({ experiment, userId, context }).then((made) => {
+    // The configuration may have moved meanwhile: the treatment is named by the newest.
+    const newest = deps.findExperiment(companyId, experimentId) ?? experiment;
+    return send(reply, newest, made, deps.nowMs());
+  });
+}
+
+function send(
+  reply: FastifyReply,
+  experiment: ExperimentSnapshot,
+  known: KnownAssignment,
+  nowMs: number,
+): FastifyReply {
+  if (!known.isRecorded) reply.header('x-recorded', 'false');
+  // Already JSON text: Fastify sends a string as it is.
+  return reply.type('application/json; charset=utf-8').send(answerBody(experiment, known, nowMs));
+}
