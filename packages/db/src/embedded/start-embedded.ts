@@ -97,7 +97,11 @@ export async function startThread(
   input: WorkerInput,
   onExit: (error: Error) => void,
 ): Promise<EmbeddedThread> {
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: input, stdout: false });
+  const worker = new Worker(new URL('./worker.ts', import.meta.url), {
+    workerData: input,
+    // The flags of this process (--eval, --input-type, a test runner's loader) are not the worker's.
+    execArgv: [],
+  });
   const ended = Promise.withResolvers<void>();
   const ready = Promise.withResolvers<void>();
   let failure: Error | undefined;

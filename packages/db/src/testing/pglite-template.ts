@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,15 +24,22 @@ const cacheFolder = fileURLToPath(new URL('../../../../node_modules/.cache/bandi
  * A migrated, empty cluster as a tar: made once per text of the migrations and kept under node_modules/.cache. Several
  * processes may make it at one time: each writes its own file and renames it, whole, into place.
  */
-export async function loadPgliteTemplate(): Promise<Uint8Array> {
-  const path = join(cacheFolder, `template-2-${hashMigrations()}.tar`);
+export async function loadPgliteTemplate(folder = cacheFolder): Promise<Uint8Array> {
+  const path = join(folder, `template-${hashMigrations()}.tar`);
   if (existsSync(path)) return readFileSync(path);
   const template = await buildTemplate();
-  mkdirSync(cacheFolder, { recursive: true });
+  mkdirSync(folder, { recursive: true });
+  removeOthers(folder, path);
   const part = `${path}.${process.pid}`;
   writeFileSync(part, template);
   renameSync(part, path);
   return template;
+}
+
+/** Templates of migrations as they were before; never a part that another process is writing. */
+function removeOthers(folder: string, path: string): void {
+  for (const name of readdirSync(folder))
+    if (name.endsWith('.tar') && join(folder, name) !== path) rmSync(join(folder, name), { force: true });
 }
 
 async function buildTemplate(): Promise<Uint8Array> {

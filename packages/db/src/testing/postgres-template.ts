@@ -35,8 +35,10 @@ export interface PostgresClone {
 }
 
 /** A database of its own, cloned from a migrated template that is made once per text of the migrations. */
-export async function clonePostgres(url: string): Promise<PostgresClone> {
-  const template = `bandit_template_${hashMigrations()}`;
+export async function clonePostgres(
+  url: string,
+  template = `bandit_template_${hashMigrations()}`,
+): Promise<PostgresClone> {
   const name = `bandit_test_${process.pid}_${randomBytes(6).toString('hex')}`;
   await withAdmin(url, async (admin) => {
     // The lock also covers the copy: a template is copied only while nobody is connected to it.
