@@ -81,4 +81,3 @@ t.test('a store that must be there and is not fails the test', async (t) => {
   });
   await t.rejects(failing, { code: 1, stdout: /CI_REQUIRE_STORES=1, but Postgres is not reachable/ });
 });
-});
