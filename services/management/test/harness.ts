@@ -5,12 +5,13 @@ import {
   type Bus,
   type CreateExperiment,
   type Experiment,
-  fail,
   type MemberRole,
 } from '@bandit/contracts';
 import { findMember, partitionOfExperiment } from '@bandit/db';
 import type { TestDatabase } from '@bandit/db/testing';
-import Fastify, { type FastifyInstance, type FastifyRequest, type InjectOptions } from 'fastify';
+import { createHttpServer, type HttpServer } from '@bandit/http';
+import type { FastifyRequest, InjectOptions } from 'fastify';
+import { Registry } from 'prom-client';
 import type { Test } from 'tap';
 import { type Access, buildApp, type Caller, createCompany, type ManagementDeps } from '../src/index.ts';
 
@@ -20,7 +21,7 @@ export const platformToken = 'a platform token of the tests, long enough';
 export interface Harness {
   readonly store: TestDatabase;
   readonly db: TestDatabase['db'];
-  readonly app: FastifyInstance;
+  readonly app: HttpServer;
   readonly bus: Bus;
   readonly deps: ManagementDeps;
   /** Added to the machine's clock. */
@@ -72,7 +73,7 @@ export async function createHarness(
     platformToken,
     ...change,
   };
-  const app = createServer(deps);
+  const app = await createServer(deps);
   t.teardown(async () => {
     await app.close();
     await bus.close();
@@ -94,7 +95,7 @@ export async function createHarness(
 }
 
 function makeTenant(
-  app: FastifyInstance,
+  app: HttpServer,
   email: string,
   company: Awaited<ReturnType<typeof createCompany>>,
 ): Tenant {
@@ -132,7 +133,7 @@ export const twoTreatments = [
 ];
 
 export async function send(
-  app: FastifyInstance,
+  app: HttpServer,
   options: InjectOptions,
   as: string | null = null,
 ): Promise<Answer> {
@@ -215,15 +216,16 @@ function makeApiKey() {
   };
 }
 
-function createServer(deps: ManagementDeps): FastifyInstance {
-  const app = Fastify({ ajv: { customOptions: { removeAdditional: false, coerceTypes: false } } });
-  app.setErrorHandler((error, _request, reply) => {
-    const known = error as { code?: string; statusCode?: number; message: string };
-    const isApi = error instanceof ApiError;
-    const status = isApi ? error.statusCode : (known.statusCode ?? 500);
-    const code = isApi ? error.code : status === 400 ? 'VALIDATION_ERROR' : 'INTERNAL_ERROR';
-    void reply.code(status).send(fail(code, known.message, deps.nowMs()));
+async function createServer(deps: ManagementDeps): Promise<HttpServer> {
+  let nRequests = 0;
+  const app = await createHttpServer({
+    service: 'management',
+    version: '0.0.0',
+    logger: false,
+    nowMs: deps.nowMs,
+    registry: new Registry(),
+    makeRequestId: () => `request-${++nRequests}`,
   });
-  void app.register(buildApp(deps));
+  await app.register(buildApp(deps));
   return app;
 }
