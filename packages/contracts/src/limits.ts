@@ -10,6 +10,7 @@ export const limits = {
   requestTimeoutMs: 15_000,
   connectionTimeoutMs: 15_000,
   headersTimeoutMs: 10_000,
+  keepAliveTimeoutMs: 72_000,
   urlBytesMax: 16_384,
 
   // Assignments

@@ -4,6 +4,7 @@ import * as facts from './0002-facts.ts';
 import * as learner from './0003-learner.ts';
 import * as roles from './0004-roles.ts';
 import * as accept from './0005-accept.ts';
+import * as rebuild from './0006-rebuild.ts';
 
 /** In order of their names; a shipped one is never edited, only followed by another. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -12,4 +13,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0003-learner': learner,
   '0004-roles': roles,
   '0005-accept': accept,
+  '0006-rebuild': rebuild,
 };
