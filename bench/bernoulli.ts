@@ -5,6 +5,7 @@
  * node bench/bernoulli.ts --means .1,.05,.05 --algorithm NAME --steps T --runs R --batch B --delay D --seed S
  *   [--variant ucb1|tuned|kl] [--config JSON] [--floor E] [--reverse-at STEP]
  *
+ * NAME is one of the context-free algorithms; KL_UCB and UCB_TUNED stand for UCB1 with that variant.
  * Floor 0 unless --floor says otherwise. Progress goes to stderr; the last line of stdout is
  * {"regret":…, "se":…, "share":[…]}.
  */
@@ -15,8 +16,14 @@ import {
   type BernoulliGame,
   type BernoulliScore,
   createRng,
+  type PolicySpec,
   playBernoulli,
 } from '@bandit/core';
+
+const aliases = new Map<string, PolicySpec>([
+  ['KL_UCB', { algorithm: 'UCB1', config: { variant: 'kl' } }],
+  ['UCB_TUNED', { algorithm: 'UCB1', config: { variant: 'tuned' } }],
+]);
 
 main();
 
@@ -37,14 +44,16 @@ function main(): void {
     },
   });
   if (!values.means || !values.algorithm) throw new Error('--means and --algorithm must be given');
+  const alias = aliases.get(values.algorithm);
   const config = {
     explorationFloor: Number(values.floor),
+    ...alias?.config,
     ...(values.variant ? { variant: values.variant } : {}),
     ...JSON.parse(values.config),
   } as AlgorithmConfig;
   const reverseAt = values['reverse-at'];
   const game: BernoulliGame = {
-    spec: { algorithm: values.algorithm as Algorithm, config },
+    spec: { algorithm: alias?.algorithm ?? (values.algorithm as Algorithm), config },
     means: values.means.split(',').map(Number),
     nSteps: Number(values.steps),
     batch: Number(values.batch),

@@ -87,38 +87,41 @@ interface Row {
 const noTrials: Row = { n: 0, s: 0, mean: 0, variance: 0 };
 
 function readRow(state: SumsState, armIndex: number, options: ResolvedOptions): Row {
-  if (armIndex >= nArmsOf(state)) return noTrials;
-  const row = state.rows.subarray(armIndex * nColumns, (armIndex + 1) * nColumns);
-  if (row[column.n] === 0) return noTrials;
-  return options.discount < 1 ? discountedRow(row, state.scale, options) : plainRow(row);
+  const at = armIndex * nColumns;
+  if (armIndex >= nArmsOf(state) || state.rows[at + column.n] === 0) return noTrials;
+  return options.discount < 1 ? discountedRow(state, at, options) : plainRow(state.rows, at);
 }
 
-function plainRow(row: Float64Array): Row {
-  const n = row[column.n]!;
-  const s = row[column.s]!;
-  return { n, s, mean: s / n, variance: exactVariance(row, n) };
+function plainRow(rows: Float64Array, at: number): Row {
+  const n = rows[at + column.n]!;
+  const s = rows[at + column.s]!;
+  return { n, s, mean: s / n, variance: exactVariance(rows, at) };
 }
 
 /** s2/n - (s/n)^2 as (n s2 - s^2) / n^2 with the low halves of the sums, >= 0; noise below 1e-28 of it becomes 0. */
-function exactVariance(row: Float64Array, n: number): number {
-  const s = row[column.s]!;
-  const products = new Float64Array(2);
-  addProductExactly(products, 0, n, row[column.s2]!);
-  addProductExactly(products, 0, n, row[column.s2 + 1]!);
-  addProductExactly(products, 0, -s, s);
-  addProductExactly(products, 0, -2 * s, row[column.s + 1]!);
+function exactVariance(rows: Float64Array, at: number): number {
+  const n = rows[at + column.n]!;
+  const s = rows[at + column.s]!;
+  scratch.fill(0);
+  addProductExactly(scratch, 0, n, rows[at + column.s2]!);
+  addProductExactly(scratch, 0, n, rows[at + column.s2 + 1]!);
+  addProductExactly(scratch, 0, -s, s);
+  addProductExactly(scratch, 0, -2 * s, rows[at + column.s + 1]!);
   const noise = 1e-28 * s * s;
-  return products[0]! > noise ? products[0]! / n / n : 0;
+  return scratch[0]! > noise ? scratch[0]! / n / n : 0;
 }
 
-function discountedRow(row: Float64Array, scale: number, options: ResolvedOptions): Row {
-  const n = row[column.discountedN]! * scale;
+/** One double-double accumulator; nothing is kept in it between calls. */
+const scratch = new Float64Array(2);
+
+function discountedRow({ rows, scale }: SumsState, at: number, options: ResolvedOptions): Row {
+  const n = rows[at + column.discountedN]! * scale;
   // An arm not tried for so long that its weight underflowed is as good as untried.
   if (n < 1e-12) return noTrials;
-  const stored = row[column.discountedS]! * scale;
+  const stored = rows[at + column.discountedS]! * scale;
   // Rounding could take s past its bounds by the last digit.
   const s = options.reward === 'binary' ? Math.min(n, Math.max(0, stored)) : stored;
   const mean = s / n;
-  const variance = (row[column.discountedS2]! * scale) / n - mean * mean;
+  const variance = (rows[at + column.discountedS2]! * scale) / n - mean * mean;
   return { n, s, mean, variance: variance > 1e-13 * mean * mean ? variance : 0 };
 }

@@ -39,7 +39,8 @@ function tunedWidth(n: number, variance: number, lnT: number): number {
  * Largest q in [mean, 1] with d(mean, q) <= level, d(p, q) = p ln(p/q) + (1 - p) ln((1 - p)/(1 - q)).
  *
  * d is convex in q, so Newton's method from above falls onto the root without passing it. It starts at the
- * smaller of two bounds: d >= 2 (q - p)^2 (Pinsker), and d >= -(1 - p) ln(1 - q) - H(p).
+ * smallest of three bounds: d >= 2 (q - p)^2 (Pinsker), d >= (q - p)^2 / (2 q), and d >= -(1 - p) ln(1 - q) - H(p). Its error
+ * squares with each step, so it ends after a step below 1e-8; three or four steps in practice.
  *
  * @param mean 0 … 1; @param level >= 0; absolute error below 1e-12
  */
@@ -47,12 +48,17 @@ export function klUpper(mean: number, level: number): number {
   if (mean >= 1 || level <= 0) return mean;
   if (mean === 0) return -Math.expm1(-level);
   const entropy = -mean * Math.log(mean) - (1 - mean) * Math.log1p(-mean);
-  let q = Math.min(mean + Math.sqrt(level / 2), -Math.expm1(-(level + entropy) / (1 - mean)));
+  let q = Math.min(
+    mean + Math.sqrt(level / 2),
+    mean + level + Math.sqrt(level * (level + 2 * mean)),
+    -Math.expm1(-(level + entropy) / (1 - mean)),
+  );
   for (let step = 0; step < 60 && q > mean && q < 1; step++) {
     const excess = -entropy - mean * Math.log(q) - (1 - mean) * Math.log1p(-q) - level;
     const down = (excess * q * (1 - q)) / (q - mean);
-    if (!(down > 1e-15 * q)) break;
+    if (!(down > 0)) break;
     q -= down;
+    if (down < 1e-8 * (1 - q) * q) break;
   }
   return Math.max(mean, q);
 }

@@ -18,12 +18,16 @@ export const virtualPullsMax = 10_000;
 export function ucbPmf(live: LiveSums, nPulls: number, options: ResolvedOptions): Float64Array {
   const pulls = new Float64Array(live.n.length);
   const left = nPulls - pullUntried(live, nPulls, pulls);
-  const n = live.n.map((trials, k) => trials + pulls[k]!);
   const index = ucbIndexFor(live, options);
-  const mean = live.mean.map((value, k) => (live.n[k]! > 0 ? value : live.pooledMean));
-  const variance = live.variance.map((value, k) => (live.n[k]! > 0 ? value : live.pooledVariance));
-  playPulls((k, lnT) => index(n[k]!, mean[k]!, variance[k]!, lnT), n, live.shares, left, pulls);
-  return pulls.map((count) => count / nPulls);
+  const n = new Float64Array(pulls.length);
+  for (let k = 0; k < n.length; k++) n[k] = live.n[k]! + pulls[k]!;
+  const indexOf = (k: number, lnT: number) =>
+    live.n[k]! > 0
+      ? index(n[k]!, live.mean[k]!, live.variance[k]!, lnT)
+      : index(n[k]!, live.pooledMean, live.pooledVariance, lnT);
+  playPulls(indexOf, n, live.shares, left, pulls);
+  for (let k = 0; k < pulls.length; k++) pulls[k]! /= nPulls;
+  return pulls;
 }
 
 /** Pulls for which one set of bounds serves. */
@@ -67,12 +71,15 @@ function playPulls(
 
 /** Gives min(B, untried arms) pulls to the untried arms by weight. @returns how many that were */
 function pullUntried(live: LiveSums, nPulls: number, pulls: Float64Array): number {
-  const untried = live.shares.map((share, k) => (live.n[k]! > 0 ? 0 : share));
-  const total = untried.reduce((sum, share) => sum + share, 0);
-  if (total === 0) return 0;
-  const nUntried = untried.reduce((count, share) => count + (share > 0 ? 1 : 0), 0);
+  let nUntried = 0;
+  let total = 0;
+  for (let k = 0; k < pulls.length; k++) {
+    if (live.n[k]! > 0) continue;
+    nUntried++;
+    total += live.shares[k]!;
+  }
   const given = Math.min(nPulls, nUntried);
-  for (let k = 0; k < pulls.length; k++) pulls[k] = (given * untried[k]!) / total;
+  for (let k = 0; k < pulls.length; k++) pulls[k] = live.n[k]! > 0 ? 0 : (given * live.shares[k]!) / total;
   return given;
 }
 

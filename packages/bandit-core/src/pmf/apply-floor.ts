@@ -9,7 +9,9 @@ import type { Algorithm } from '../policy.ts';
  * @returns a new array; ALGORITHMS rule 1
  */
 export function applyFloor(pmf: Float64Array, shares: Float64Array, floor: number): Float64Array {
-  return pmf.map((p, i) => (1 - floor) * p + floor * shares[i]!);
+  const floored = new Float64Array(pmf.length);
+  for (let i = 0; i < pmf.length; i++) floored[i] = (1 - floor) * pmf[i]! + floor * shares[i]!;
+  return floored;
 }
 
 /**

@@ -13,11 +13,12 @@ export const newArmTrials = 100;
  * @param pmf shape [K], sums to 1
  * @param shares shape [K], `shareByWeight` of the live arms
  * @param isNew shape [K], `findNewArms`
- * @returns a new array that sums to 1
+ * @returns an array that sums to 1, `pmf` itself where no arm is new
  */
 export function capNewArms(pmf: Float64Array, shares: Float64Array, isNew: readonly boolean[]): Float64Array {
+  if (!isNew.includes(true)) return pmf;
   const capped = pmf.slice();
-  const isHeld = pmf.map(() => 0);
+  const isHeld = new Float64Array(pmf.length);
   // A held arm frees probability that may lift another new arm over its share: at most K rounds.
   for (let round = 0; round < pmf.length; round++) {
     const over = capped.findIndex((p, i) => isNew[i] === true && isHeld[i] === 0 && p > shares[i]!);
