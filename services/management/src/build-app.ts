@@ -11,6 +11,7 @@ import { registerFunnels } from './funnels/register-funnels.ts';
 import type { ManagementDeps } from './management-deps.ts';
 import { registerMembers } from './members/register-members.ts';
 import { registerResults } from './results/register-results.ts';
+import { registerVariants } from './variants/register-variants.ts';
 
 /** A feature's routes; each folder has one. */
 export type Feature = (app: App, deps: ManagementDeps) => void;
@@ -24,6 +25,7 @@ const features: readonly Feature[] = [
   registerFunnels,
   registerMembers,
   registerResults,
+  registerVariants,
 ];
 
 /** The management routes as a plugin. It opens nothing; the caller owns what is in `deps`. */
@@ -34,6 +36,7 @@ export function buildApp(deps: ManagementDeps): FastifyPluginAsync {
     app.setErrorHandler((error) => {
       throw toAnswerable(error);
     });
+    app.addHook('preValidation', async (request) => replaceNulls(request.params));
     for (const register of features) register(app, deps);
   };
 }
@@ -42,4 +45,10 @@ export function buildApp(deps: ManagementDeps): FastifyPluginAsync {
 function toAnswerable(error: unknown): unknown {
   if (error instanceof ApiError || !isStoreUnavailable(error)) return error;
   return new ApiError('STORE_UNAVAILABLE', 'the database is away or too slow: try again', { cause: error });
+}
+
+/** Postgres has no text with a NUL in it: such an id becomes another that names nothing, and answers like one. */
+function replaceNulls(params: unknown): void {
+  const values = params as Record<string, string>;
+  for (const [name, value] of Object.entries(values)) values[name] = value.replaceAll('\0', '\ufffd');
 }

@@ -3,6 +3,7 @@ import type { Database, StoredAssignment } from '@bandit/db';
 import type { Kysely } from 'kysely';
 import type { Access } from './access.ts';
 import type { MadeApiKey } from './api-keys/create-api-key.ts';
+import type { AiDeps } from './variants/connect-ai.ts';
 
 /** What the management routes need of their surroundings. */
 export interface ManagementDeps {
@@ -18,4 +19,6 @@ export interface ManagementDeps {
   readonly signAssignment: (assignment: StoredAssignment) => string;
   /** Lets the operator create companies; undefined or empty: nobody can. */
   readonly platformToken: string | undefined;
+  /** What `connectAi` made; left out when no provider is configured. */
+  readonly ai?: AiDeps | undefined;
 }

@@ -4,7 +4,6 @@
  * back and goes ahead only if it still held it. A crash in between leaves a claim that goes stale and nothing else.
  */
 import { ApiError, type CreateTreatment, limits, type VariantStrategy } from '@bandit/contracts';
-import type { Rng } from '@bandit/core';
 import {
   claimVariantRequest,
   type ExperimentWithTreatments,
@@ -23,6 +22,7 @@ import { checkTreatment } from '../experiments/check-treatment.ts';
 import { experimentNotFound } from '../experiments/experiment-not-found.ts';
 import { buildPrompt } from './build-prompt.ts';
 import { chooseStrategy } from './choose-strategy.ts';
+import type { AiDeps } from './connect-ai.ts';
 import { contentKey } from './content-key.ts';
 import { describePerformance } from './describe-performance.ts';
 import { judgeStrategies } from './judge-strategies.ts';
@@ -32,9 +32,8 @@ import { ProviderFailure } from './providers/provider-failure.ts';
 import type { VariantPrompt } from './providers/variant-provider.ts';
 
 export interface GenerateDeps extends ChangeDeps {
-  /** undefined when no provider is configured. */
-  readonly writer: VariantWriter | undefined;
-  readonly rng: Rng;
+  /** Left out when no provider is configured. */
+  readonly ai?: AiDeps | undefined;
 }
 
 export interface VariantWanted {
@@ -67,12 +66,12 @@ export async function generateVariant(
 ): Promise<VariantAdded> {
   const token = Buffer.from(deps.randomBytes(16)).toString('base64url');
   const claim = { companyId: author.companyId, experimentId: wanted.experimentId, token };
-  const { material, writer } = await readAndClaim(deps, author.companyId, claim);
+  const { material, ai } = await readAndClaim(deps, author.companyId, claim);
   try {
-    const strategy = wanted.strategy ?? chooseStrategy(judgeStrategies(material.outcomes), deps.rng);
+    const strategy = wanted.strategy ?? chooseStrategy(judgeStrategies(material.outcomes), ai.rng);
     const accept = (answer: unknown) => toNewTreatment(answer, material);
-    const treatment = await writer.write(promptFor(material, strategy), accept, stop);
-    return await addVariant(deps, author, claim, { treatment, strategy, writer });
+    const treatment = await ai.writer.write(promptFor(material, strategy), accept, stop);
+    return await addVariant(deps, author, claim, { treatment, strategy, writer: ai.writer });
   } catch (error) {
     await withCompany(deps.db, author.companyId, (trx) => releaseVariantRequest(trx, claim)).catch(
       // The claim goes stale by itself; what went wrong first is what the caller must hear.
@@ -92,17 +91,17 @@ async function readAndClaim(
   deps: GenerateDeps,
   companyId: string,
   claim: Claim,
-): Promise<{ material: Material; writer: VariantWriter }> {
+): Promise<{ material: Material; ai: AiDeps }> {
   return withCompany(deps.db, companyId, async (trx) => {
     const found = await findExperiment(trx, companyId, claim.experimentId);
     if (!found) throw experimentNotFound();
     checkTreatmentCount(found.treatments.length);
-    if (!deps.writer) throw notConfigured();
+    if (!deps.ai) throw notConfigured();
     const sums = await listTreatmentSums(trx, companyId, claim.experimentId);
     const outcomes = await listStrategyOutcomes(trx, companyId, limits.aiStrategyOutcomesMax);
     const isClaimed = await claimVariantRequest(trx, { ...claim, staleMs: limits.aiRequestStaleMs });
     if (!isClaimed) throw busy();
-    return { material: { ...found, sums, outcomes }, writer: deps.writer };
+    return { material: { ...found, sums, outcomes }, ai: deps.ai };
   });
 }
 

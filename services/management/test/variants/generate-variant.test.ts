@@ -47,7 +47,7 @@ async function setUp(t: Test, store: TestDatabase): Promise<World> {
     db: store.db,
     double,
     published,
-    deps: { db: store.db, bus, randomBytes, writer, rng: createRng(5) },
+    deps: { db: store.db, bus, randomBytes, ai: { writer, rng: createRng(5) } },
   };
 }
 
@@ -265,7 +265,7 @@ async function refuses(t: Test, store: TestDatabase) {
   });
   await t.rejects(generate(world, full), { code: 'TOO_MANY_TREATMENTS' });
 
-  const unconfigured = { ...world, deps: { ...world.deps, writer: undefined } };
+  const unconfigured = { ...world, deps: { ...world.deps, ai: undefined } };
   await t.rejects(generate(unconfigured, made), { code: 'AI_NOT_CONFIGURED' });
   await t.rejects(generate(unconfigured, empty), { code: 'NO_TREATMENTS_TO_LEARN_FROM' }, 'the caller first');
 
