@@ -1,1 +1,7 @@
-export {}
+export { createHttpServer, type HttpServer, type HttpServerOptions } from './create-http-server.ts';
+export { type HealthOptions, registerHealth } from './health.ts';
+export { type ParseJsonOptions, parseJson } from './parse-json.ts';
+export type { RateLimits } from './rate-limits.ts';
+export { createShutdown, type Shutdown, type ShutdownStep } from './shutdown.ts';
+export { validationError } from './validation-error.ts';
+export { createStrictAjv, isInstant } from './validators.ts';

@@ -1,0 +1,58 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { idPrefixes } from '@bandit/contracts';
+import type { AssignmentFields } from './assignment-fields.ts';
+import { decodeFields, encodeFields, readMacKeyId } from './field-bytes.ts';
+import type { MacKey } from './mac-keys.ts';
+
+const prefix = `${idPrefixes.assignment}_`;
+const macBytes = 16;
+const idCharsMax = 2_048;
+
+export interface AssignmentIdCodec {
+  /** The key that new assignments are signed with. */
+  readonly currentKeyId: string;
+  /** Deterministic: the same fields give the same id. @throws when the key they name is not there */
+  sign(fields: AssignmentFields): string;
+  /** undefined for whatever does not verify; never throws. One id has one spelling. */
+  verify(id: string): AssignmentFields | undefined;
+}
+
+/**
+ * Ids that prove themselves: `asgn_` + base64url(fields, HMAC-SHA-256 of them cut to 16 bytes). An event can be accepted
+ * with nothing but its id, and an assignment that never reached the database can be restored from it.
+ *
+ * @param keys newest first, at least one: the first signs, all verify
+ */
+export function createAssignmentIdCodec(keys: readonly MacKey[]): AssignmentIdCodec {
+  const [current] = keys;
+  if (current === undefined) throw new Error('assignment ids need at least one MAC key');
+  const byId = new Map(keys.map((key) => [key.id, key.key]));
+  return {
+    currentKeyId: current.id,
+    sign: (fields) => {
+      const key = byId.get(fields.macKeyId);
+      if (key === undefined) throw new Error(`the MAC key ${fields.macKeyId} of an assignment is not there`);
+      const bytes = encodeFields(fields);
+      return prefix + Buffer.concat([bytes, mac(key, bytes)]).toString('base64url');
+    },
+    verify: (id) => {
+      if (!id.startsWith(prefix) || id.length > idCharsMax) return undefined;
+      const text = id.slice(prefix.length);
+      const all = Buffer.from(text, 'base64url');
+      // The decoder forgives padding, line breaks and stray bits: only the canonical spelling counts.
+      if (all.length <= macBytes || all.toString('base64url') !== text) return undefined;
+      const bytes = all.subarray(0, -macBytes);
+      const key = byId.get(readKeyId(bytes) ?? '');
+      if (key === undefined || !timingSafeEqual(mac(key, bytes), all.subarray(-macBytes))) return undefined;
+      return decodeFields(bytes);
+    },
+  };
+}
+
+function mac(key: Uint8Array, bytes: Buffer): Buffer {
+  return createHmac('sha256', key).update(bytes).digest().subarray(0, macBytes);
+}
+
+function readKeyId(bytes: Buffer): string | undefined {
+  return bytes.length < 4 ? undefined : readMacKeyId(bytes);
+}

@@ -1,0 +1,104 @@
+import { isIP } from 'node:net';
+
+const secretCharsMin = 32;
+const platformTokenCharsMin = 16;
+/** Values from tutorials and examples: whoever can read can sign in. */
+const wellKnown =
+  /^(secret|changeme|change[-_ ]?me.*|password|your[-_ ]?secret.*|nextauth[-_ ]?secret|development|test|example.*|(.)\2+)$/i;
+const requiredInProduction = ['ASSIGNMENT_SECRET'] as const;
+const sessionSecrets = ['NEXTAUTH_SECRET', 'AUTH_SECRET', 'JWT_SECRET'] as const;
+
+type Given = Readonly<Record<string, unknown>>;
+
+/** What a schema cannot say. @returns a sentence for each mistake */
+export function checkMeaning(given: Given, isProduction: boolean): string[] {
+  return [
+    ...checkSecrets(given, isProduction),
+    ...checkUrl(given, 'DATABASE_URL', ['postgres:', 'postgresql:']),
+    ...checkUrl(given, 'AI_BASE_URL', ['http:', 'https:']),
+    ...checkUnsupported(given),
+    ...checkProxies(given),
+    ...checkAi(given),
+  ];
+}
+
+export function isLoopbackHost(host: unknown): boolean {
+  return (
+    host === undefined || host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(String(host))
+  );
+}
+
+function checkSecrets(given: Given, isProduction: boolean): string[] {
+  const faults: string[] = [];
+  for (const name of [...requiredInProduction, ...sessionSecrets]) faults.push(...checkStrength(given, name));
+  const token = given.PLATFORM_TOKEN;
+  if (typeof token === 'string' && (token.length < platformTokenCharsMin || wellKnown.test(token))) {
+    faults.push(
+      `PLATFORM_TOKEN must be at least ${platformTokenCharsMin} characters and not a well-known word`,
+    );
+  }
+  if (!isProduction) return faults;
+  const why = 'in production (NODE_ENV=production, a HOST that is not loopback, or DATABASE_URL set)';
+  for (const name of requiredInProduction) {
+    if (given[name] === undefined)
+      faults.push(`${name} must be set ${why}: at least ${secretCharsMin} characters`);
+  }
+  if (sessionSecrets.every((name) => given[name] === undefined)) {
+    faults.push(`one of ${sessionSecrets.join(', ')} must be set ${why}: else nobody could sign in`);
+  }
+  return faults;
+}
+
+function checkStrength(given: Given, name: string): string[] {
+  const value = given[name];
+  if (typeof value !== 'string') return [];
+  const isList = name !== 'ASSIGNMENT_SECRET';
+  const secrets = isList ? value.split(',').map((part) => part.trim()) : [value];
+  const isWeak = secrets.some((secret) => secret.length < secretCharsMin || wellKnown.test(secret));
+  return isWeak
+    ? [
+        `${name} must be at least ${secretCharsMin} characters and not a well-known word${isList ? ', each of them' : ''}`,
+      ]
+    : [];
+}
+
+function checkUrl(given: Given, name: string, protocols: readonly string[]): string[] {
+  const value = given[name];
+  if (typeof value !== 'string') return [];
+  const isRight = URL.canParse(value) && protocols.includes(new URL(value).protocol);
+  return isRight
+    ? []
+    : [`${name} must be a URL that starts with ${protocols.map((p) => `${p}//`).join(' or ')}`];
+}
+
+function checkUnsupported(given: Given): string[] {
+  return ['NATS_URL', 'REDIS_URL']
+    .filter((name) => given[name] !== undefined)
+    .map((name) => `${name} is not supported by this version, which runs as one process: unset it`);
+}
+
+function checkProxies(given: Given): string[] {
+  const value = given.TRUSTED_PROXIES;
+  if (typeof value !== 'string') return [];
+  return value
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '' && !isCidr(part))
+    .map(
+      (part) => `TRUSTED_PROXIES must be CIDRs such as 10.0.0.0/8 or ::1/128, got ${JSON.stringify(part)}`,
+    );
+}
+
+function isCidr(text: string): boolean {
+  const [address = '', bits, ...rest] = text.split('/');
+  const family = isIP(address);
+  if (family === 0 || rest.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
+}
+
+function checkAi(given: Given): string[] {
+  const others = ['AI_PROVIDER', 'AI_BASE_URL', 'AI_API_KEY'].filter((name) => given[name] !== undefined);
+  if (others.length > 0 && given.AI_MODEL === undefined)
+    return [`AI_MODEL must be set with ${others.join(', ')}`];
+  return [];
+}

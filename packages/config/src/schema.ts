@@ -1,0 +1,95 @@
+/** Every environment variable the platform reads: type, default, meaning. docs/configuration.md is made from this. */
+import { type Static, Type } from '@sinclair/typebox';
+
+const port = (fallback: number, description: string) =>
+  Type.Integer({ minimum: 0, maximum: 65_535, default: fallback, description });
+const secret = (description: string) => Type.Optional(Type.String({ minLength: 1, description }));
+const text = (description: string) => Type.Optional(Type.String({ minLength: 1, description }));
+
+export const configSchema = Type.Object({
+  NODE_ENV: Type.Optional(
+    Type.String({
+      enum: ['development', 'test', 'production'],
+      description: 'production demands secrets and trusts no proxy unless told to.',
+    } as never),
+  ),
+  HOST: Type.String({
+    minLength: 1,
+    default: '127.0.0.1',
+    description: 'Address to listen on. One that is not loopback makes this a production start.',
+  }),
+  PORT: port(3000, 'Port to listen on; 0 picks a free one.'),
+  DATA_DIR: Type.String({
+    minLength: 1,
+    default: '.data',
+    description: 'Folder of the embedded database and of generated secrets.',
+  }),
+  DATABASE_URL: text(
+    'postgres:// URL of a real Postgres 15 or later; without it the embedded database is used. Makes this a production start.',
+  ),
+  NATS_URL: text('nats:// URL. Not supported by this version: setting it is refused.'),
+  REDIS_URL: text('redis:// URL. Not supported by this version: setting it is refused.'),
+  BOOTSTRAP_ADMIN_EMAIL: Type.String({
+    minLength: 3,
+    maxLength: 320,
+    pattern: '^[^\\s@]+@[^\\s@]+$',
+    default: 'admin@example.com',
+    description: 'E-mail of the admin that the first start on an empty database creates.',
+  }),
+  PLATFORM_TOKEN: secret(
+    'Bearer token of POST /companies, at least 16 characters; without it the route answers 401.',
+  ),
+  TRUSTED_PROXIES: text(
+    'Comma-separated CIDRs whose x-user-email header is believed. Embedded default: loopback, and only for requests that no proxy forwarded. Production: nobody.',
+  ),
+  NEXTAUTH_SECRET: secret('Secret of NextAuth v4 cookies; several by comma, newest first, for rotation.'),
+  AUTH_SECRET: secret('Secret of Auth.js v5 cookies; several by comma, newest first, for rotation.'),
+  JWT_SECRET: secret('Secret of plain signed JWTs (HS256) for internal tools; several by comma.'),
+  ASSIGNMENT_SECRET: secret(
+    'Wraps the keys that sign assignment ids. Generated in DATA_DIR on the embedded default; part of the backup.',
+  ),
+  AI_PROVIDER: Type.Optional(
+    Type.String({
+      enum: ['openai', 'anthropic'],
+      description: 'Kind of AI provider for generate-variant.',
+    } as never),
+  ),
+  AI_BASE_URL: text(
+    'http(s) URL of the provider; any OpenAI-compatible endpoint (Ollama, vLLM …) with AI_PROVIDER=openai.',
+  ),
+  AI_API_KEY: secret('Key of the provider; local servers need none.'),
+  AI_MODEL: text('Model name sent to the provider.'),
+  CORS_ORIGINS: text('Comma-separated origins whose browsers may call the API; none by default.'),
+  LOG_LEVEL: Type.String({
+    enum: ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
+    default: 'info',
+    description: 'Least level that is logged.',
+  } as never),
+  RATE_LIMIT_PER_KEY: Type.Integer({
+    minimum: 0,
+    maximum: 10_000_000,
+    default: 50_000,
+    description: 'Requests a second of one API key; 0 = no limit.',
+  }),
+  RATE_LIMIT_PER_PEER: Type.Integer({
+    minimum: 0,
+    maximum: 10_000_000,
+    default: 0,
+    description: 'Requests a second of one network peer; 0 = no limit (many users may share a proxy).',
+  }),
+});
+
+export type Environment = Static<typeof configSchema>;
+
+/** Variables whose values never appear in a message. */
+export const secretNames: ReadonlySet<string> = new Set([
+  'PLATFORM_TOKEN',
+  'NEXTAUTH_SECRET',
+  'AUTH_SECRET',
+  'JWT_SECRET',
+  'ASSIGNMENT_SECRET',
+  'AI_API_KEY',
+  'DATABASE_URL',
+  'NATS_URL',
+  'REDIS_URL',
+]);

@@ -1,0 +1,72 @@
+import { ApiError, type ErrorCode, fail, limits } from '@bandit/contracts';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+
+/** Fastify's own errors, by its code. */
+const frameworkCodes: Readonly<Record<string, { code: ErrorCode; message: string }>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: { code: 'BODY_TOO_LARGE', message: 'the body is larger than this route takes' },
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: {
+    code: 'UNSUPPORTED_MEDIA_TYPE',
+    message: 'content-type must be application/json',
+  },
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: {
+    code: 'MALFORMED_REQUEST',
+    message: 'the body is not as long as content-length says',
+  },
+  FST_ERR_BAD_URL: { code: 'MALFORMED_REQUEST', message: 'the path is not a valid URL path' },
+  FST_ERR_ASYNC_CONSTRAINT: { code: 'MALFORMED_REQUEST', message: 'the request cannot be routed' },
+};
+
+/**
+ * Writes the one failure body. An ApiError goes out as it is; Fastify's errors by the table above; everything else is
+ * our own mistake: logged with its stack, answered with a fixed sentence.
+ */
+export function answerFailure(
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  nowMs: number,
+): void {
+  const answer = toApiError(error);
+  if (answer.statusCode >= 500) {
+    const level = answer.code === 'INTERNAL_ERROR' ? 'error' : 'warn';
+    request.log[level]({ err: error, code: answer.code, route: request.routeOptions.url }, 'request failed');
+  }
+  if (answer.statusCode === 429 || answer.statusCode === 503) {
+    if (!reply.hasHeader('retry-after')) reply.header('retry-after', String(limits.retryAfterSeconds));
+  }
+  // What is left of a refused body is not read: the connection cannot carry another request.
+  if (answer.statusCode === 413) reply.header('connection', 'close');
+  reply
+    .code(answer.statusCode)
+    .type('application/json; charset=utf-8')
+    .serializer(String)
+    .send(JSON.stringify(fail(answer.code, answer.message, nowMs, answer.details)));
+}
+
+export function answerUnknownRoute(request: FastifyRequest, reply: FastifyReply, nowMs: number): void {
+  const path = request.url.split('?', 1)[0]?.slice(0, 200) ?? '';
+  const message = `there is no route ${request.method} ${path}; GET /openapi.json lists those there are`;
+  answerFailure(new ApiError('ROUTE_NOT_FOUND', message), request, reply, nowMs);
+}
+
+function toApiError(error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
+  const { code, statusCode, cause } = error as { code?: string; statusCode?: number; cause?: unknown };
+  if (cause instanceof ApiError) return cause;
+  const known = code === undefined ? undefined : frameworkCodes[code];
+  if (known !== undefined) return new ApiError(known.code, known.message, { cause: error });
+  if (statusCode === 429)
+    return new ApiError('RATE_LIMITED', 'too many requests: slow down', { cause: error });
+  if (statusCode === 503)
+    return new ApiError('OVERLOADED', 'the service is overloaded: try again', { cause: error });
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500 && code?.startsWith('FST_')) {
+    return new ApiError('MALFORMED_REQUEST', 'the request is malformed', { cause: error });
+  }
+  return new ApiError(
+    'INTERNAL_ERROR',
+    'something went wrong on our side; the request id finds it in the log',
+    {
+      cause: error,
+    },
+  );
+}

@@ -1,0 +1,36 @@
+import swagger from '@fastify/swagger';
+import apiReference from '@scalar/fastify-api-reference';
+import type { FastifyInstance } from 'fastify';
+
+/** `/openapi.json` (3.1, from the schemas) and `/docs` (its own bundle, nothing from a CDN). */
+export async function useOpenApi(app: FastifyInstance, options: { version: string }): Promise<void> {
+  app.addHook('onRoute', (route) => {
+    const { hide, operationId } = (route.schema ?? {}) as { hide?: boolean; operationId?: string };
+    if (hide !== true && operationId === undefined && !route.url.startsWith('/docs')) {
+      throw new Error(`${String(route.method)} ${route.url} has no operationId`);
+    }
+  });
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Bandit platform',
+        description: 'Treatment assignments, event tracking and experiment management.',
+        version: options.version,
+      },
+      components: { securitySchemes },
+    },
+    transform: ({ schema, url }) => ({
+      schema: url.startsWith('/docs') ? { ...schema, hide: true } : schema,
+      url,
+    }),
+  });
+  app.get('/openapi.json', { schema: { hide: true }, config: { isUnlimited: true } }, () => app.swagger());
+  await app.register(apiReference, { routePrefix: '/docs', configuration: { url: '/openapi.json' } });
+}
+
+const securitySchemes = {
+  apiKey: { type: 'apiKey', in: 'header', name: 'x-api-key' },
+  bearer: { type: 'http', scheme: 'bearer' },
+  session: { type: 'apiKey', in: 'cookie', name: 'authjs.session-token' },
+} as const;

@@ -1,0 +1,61 @@
+/**
+ * JSON from outside: request bodies, the GET context, bus messages, AI answers. Stricter than JSON.parse, because what
+ * passes it is stored: bounded depth (checked without recursion, before parsing), valid UTF-8, no NUL and no lone
+ * surrogate (jsonb refuses both), no number that overflows to Infinity, no prototype poisoning.
+ */
+import { isUtf8 } from 'node:buffer';
+import { ApiError, limits } from '@bandit/contracts';
+import secureJson from 'secure-json-parse';
+import { scanJson } from './scan-json.ts';
+
+export interface ParseJsonOptions {
+  /** Most nested arrays and objects. */
+  readonly depthMax?: number;
+  /** What the text is, for the message: `body`, `context`. */
+  readonly name?: string;
+}
+
+/**
+ * @returns any JSON value
+ * @throws ApiError MALFORMED_JSON saying what is wrong
+ */
+export function parseJson(input: Uint8Array | string, options: ParseJsonOptions = {}): unknown {
+  const { depthMax = limits.jsonDepthMax, name = 'body' } = options;
+  const bytes =
+    typeof input === 'string'
+      ? Buffer.from(input)
+      : Buffer.from(input.buffer, input.byteOffset, input.length);
+  if (typeof input !== 'string' && !isUtf8(bytes)) throw malformed(`${name} is not valid UTF-8`);
+  if (typeof input === 'string' && !input.isWellFormed()) throw malformed(`${name} holds a lone surrogate`);
+  const { fault, mayOverflow } = scanJson(bytes, depthMax);
+  if (fault !== undefined) throw malformed(`${name} ${fault}`);
+  const value = parse(typeof input === 'string' ? input : bytes.toString(), name);
+  if (mayOverflow && hasInfinity(value)) throw malformed(`${name} holds a number that is not finite`);
+  return value;
+}
+
+function parse(text: string, name: string): unknown {
+  try {
+    return secureJson.parse(text, undefined, { protoAction: 'error', constructorAction: 'error' });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    // The engine quotes the text it met: bounded, and without line breaks.
+    throw malformed(`${name} is not JSON: ${reason.replace(/\s+/g, ' ').slice(0, 120)}`, error);
+  }
+}
+
+/** Without recursion; only called for texts with an exponent or a very long number. */
+function hasInfinity(root: unknown): boolean {
+  const pending: unknown[] = [root];
+  while (pending.length > 0) {
+    const value = pending.pop();
+    if (value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY) return true;
+    if (typeof value === 'object' && value !== null)
+      for (const inner of Object.values(value)) pending.push(inner);
+  }
+  return false;
+}
+
+function malformed(message: string, cause?: unknown): ApiError {
+  return new ApiError('MALFORMED_JSON', message, { cause });
+}
