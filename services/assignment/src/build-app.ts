@@ -1,6 +1,5 @@
 import { ApiError } from '@bandit/contracts';
 import { isStoreUnavailable } from '@bandit/db';
-import { parseJson } from '@bandit/http';
 import type { FastifyPluginAsync } from 'fastify';
 import type { AssignmentRuntime } from './assignment-runtime.ts';
 import type { Access, App } from './routes/app.ts';
@@ -25,7 +24,7 @@ export function buildApp(deps: AssignmentAppDeps): FastifyPluginAsync {
     app.setErrorHandler((error) => {
       throw toAnswerable(error);
     });
-    const parseContext = createParseContext(app, parseJson);
+    const parseContext = createParseContext(app);
     registerCreateAssignment(app, access, replyDeps);
     registerGetAssignment(app, access, replyDeps, parseContext);
     registerHeadAssignment(app, access, replyDeps, parseContext);

@@ -1,6 +1,7 @@
 import { assignmentParamsSchema, getAssignmentQuerySchema } from '@bandit/contracts';
 import { assignmentAnswers } from './answers.ts';
 import type { Access, App } from './app.ts';
+import { askedByQuery } from './asked-by-query.ts';
 import type { ParseContext } from './parse-context.ts';
 import { type ReplyDeps, replyWithAssignment } from './reply-with-assignment.ts';
 
@@ -27,15 +28,9 @@ export function registerGetAssignment(
       },
     },
     (request, reply) => {
-      const { experimentId } = request.params;
-      const { userId, context } = request.query;
-      reply.header('cache-control', 'no-store');
-      return replyWithAssignment(deps, reply, {
-        companyId: access.companyOf(request),
-        experimentId,
-        userId,
-        context: context === undefined ? undefined : parseContext(context),
-      });
+      const companyId = access.companyOf(request);
+      const asked = askedByQuery(companyId, request.params, request.query, parseContext);
+      return replyWithAssignment(deps, reply.header('cache-control', 'no-store'), asked);
     },
   );
 }

@@ -1,6 +1,7 @@
 import { assignmentParamsSchema, getAssignmentQuerySchema } from '@bandit/contracts';
 import { requireActive } from '../assign/require-active.ts';
 import type { Access, App } from './app.ts';
+import { askedByQuery } from './asked-by-query.ts';
 import type { ParseContext } from './parse-context.ts';
 import type { ReplyDeps } from './reply-with-assignment.ts';
 
@@ -23,10 +24,9 @@ export function registerHeadAssignment(
       },
     },
     (request, reply) => {
-      const { context } = request.query;
-      if (context !== undefined) parseContext(context);
-      const experiment = deps.findExperiment(access.companyOf(request), request.params.experimentId);
-      requireActive(experiment, deps.nowMs());
+      const companyId = access.companyOf(request);
+      const { experimentId } = askedByQuery(companyId, request.params, request.query, parseContext);
+      requireActive(deps.findExperiment(companyId, experimentId), deps.nowMs());
       return reply.header('cache-control', 'no-store').type('application/json; charset=utf-8').send();
     },
   );

@@ -1,43 +1,28 @@
-import { ApiError, contextSchema, limits } from '@bandit/contracts';
+import { createAssignmentSchema } from '@bandit/contracts';
 import type { Context } from '@bandit/core';
+import { parseJson } from '@bandit/http';
+import { Type } from '@sinclair/typebox';
 import type { FastifyInstance } from 'fastify';
 
-/** Turns the `context` query parameter into the context, or throws ApiError VALIDATION_ERROR. */
+/** Turns the `context` query parameter into the context, or throws ApiError MALFORMED_JSON or VALIDATION_ERROR. */
 export type ParseContext = (text: string) => Context;
 
 /**
- * GET's context is the same object as POST's, as JSON text: read by the same parser, checked by the same schema with
- * the server's own validator compiler.
- *
- * @param parseJson the server's JSON parser; throws ApiError for text that is not acceptable JSON
+ * GET's context is the same object as POST's, as JSON text: read by the same parser, and checked against the same
+ * schema by the server's own validators, so that both refuse the same with the same words.
  */
-export function createParseContext(app: FastifyInstance, parseJson: (text: string) => unknown): ParseContext {
+export function createParseContext(app: FastifyInstance): ParseContext {
   if (!app.validatorCompiler) throw new Error('the context parser needs a server with a validator compiler');
   const validate = app.validatorCompiler({
-    schema: contextSchema,
+    schema: Type.Required(Type.Pick(createAssignmentSchema, ['context'])),
     method: 'POST',
     url: '/assignments',
     httpPart: 'body',
   });
   return (text) => {
-    const context = parseJson(text);
-    if (validate(context) !== true) throw notAContext(validate.errors?.[0], text);
+    const context = parseJson(text, { name: 'context' });
+    const { error } = validate({ context }) as { error?: Error };
+    if (error) throw error;
     return context as Context;
   };
 }
-
-interface Fault {
-  readonly instancePath?: string;
-  readonly message?: string;
-}
-
-function notAContext(fault: Fault | undefined, text: string): ApiError {
-  const { instancePath = '', message = 'is not allowed' } = fault ?? {};
-  const received = text.length > shownCharsMax ? `${text.slice(0, shownCharsMax)}…` : text;
-  return new ApiError(
-    'VALIDATION_ERROR',
-    `context${instancePath} ${message}, got ${received}: a flat JSON object of at most ${limits.contextKeysMax} strings, finite numbers and booleans is allowed`,
-  );
-}
-
-const shownCharsMax = 100;
