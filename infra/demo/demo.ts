@@ -37,6 +37,7 @@ async function main(options: DemoOptions, stop: AbortController): Promise<number
       nowMs: () => performance.now(),
       progress,
     });
+    progress.close();
     report(result, options, archive.citation, stop.signal.aborted);
     if (stop.signal.aborted) return 130;
     return result.summary.beatsEvenSplit ? 0 : 1;
@@ -48,12 +49,10 @@ async function main(options: DemoOptions, stop: AbortController): Promise<number
 }
 
 function report(result: RunResult, options: DemoOptions, citation: string, stopped: boolean): void {
-  const { summary, experimentIds, clicksCounted, seconds } = result;
+  const { summary, ...run } = result;
   if (options.json) {
     const { seed, visitors } = options;
-    console.log(
-      JSON.stringify({ seed, visitors, stopped, seconds, clicksCounted, experimentIds, ...summary }),
-    );
+    console.log(JSON.stringify({ seed, visitors, stopped, ...run, ...summary }));
     return;
   }
   const { total, clicksGained, beatsEvenSplit } = summary;
@@ -65,9 +64,7 @@ function report(result: RunResult, options: DemoOptions, citation: string, stopp
     'of the best headline, by the true rates. clicks lost: expected clicks lost against always showing the best.',
     `regret: clicks lost as a share of those an even split loses. Headlines: ${citation} CC BY 4.0.`,
     '',
-    stopped
-      ? `Stopped after ${total.visitors} visitors.`
-      : `${total.visitors} visitors in ${seconds.toFixed(0)} s, ${clicksCounted} clicks counted by the platform.`,
+    stopped ? `Stopped after ${total.visitors} visitors.` : describeCounts(result),
     beatsEvenSplit
       ? `The platform beat the even split by ${clicksGained.toFixed(1)} expected clicks ` +
         `(${percent(total.shownRate / total.evenRate - 1)} more) over all tests.`
@@ -75,6 +72,16 @@ function report(result: RunResult, options: DemoOptions, citation: string, stopp
         'visitors chance decides; with the defaults this means that learning is broken.',
   ];
   console.log(lines.join('\n'));
+}
+
+/** What was sent beside what the platform says it learned: they should be equal. */
+function describeCounts({ summary, clicksCounted, learned, seconds }: RunResult): string {
+  const { visitors } = summary.total;
+  const sent = `${visitors} visitors and ${clicksCounted} clicks in ${seconds.toFixed(0)} s`;
+  if (learned?.trials === visitors && learned.conversions === clicksCounted) {
+    return `${sent}; the platform's results show every one of them.`;
+  }
+  return `${sent}, BUT the platform's results show ${learned?.trials} trials and ${learned?.conversions} conversions.`;
 }
 
 function percent(share: number): string {

@@ -3,6 +3,7 @@ import type { Dispatcher } from 'undici';
 import { createClickSender } from './click-sender.ts';
 import { type RunningTest, startExperiment } from './experiment-of-test.ts';
 import type { HeadlineTest } from './headline-tests.ts';
+import { type LearnedCounts, waitUntilLearned } from './learned-counts.ts';
 import { createPlatformClient, type PlatformAccess } from './platform-client.ts';
 import type { Progress } from './progress.ts';
 import { type Summary, summarise } from './summary.ts';
@@ -13,6 +14,9 @@ export interface RunResult {
   readonly experimentIds: readonly string[];
   /** Clicks that the platform answered as counted. */
   readonly clicksCounted: number;
+  /** What the platform's results show; undefined when the run was stopped. */
+  readonly learned: LearnedCounts | undefined;
+  /** From the first visitor to the last click. */
   readonly seconds: number;
 }
 
@@ -61,10 +65,12 @@ export async function runTests(run: {
     if (run.signal.aborted) return 0;
     throw error;
   });
-  return {
-    summary: summarise(tests, tallies),
-    experimentIds: running.map(({ experimentId }) => experimentId),
-    clicksCounted,
-    seconds: (nowMs() - startedAtMs) / 1_000,
-  };
+  const seconds = (nowMs() - startedAtMs) / 1_000;
+  const summary = summarise(tests, tallies);
+  const experimentIds = running.map(({ experimentId }) => experimentId);
+  const sent = { trials: summary.total.visitors, conversions: clicksCounted };
+  const learned = run.signal.aborted
+    ? undefined
+    : await waitUntilLearned(client, experimentIds, sent, run.wait);
+  return { summary, experimentIds, clicksCounted, learned, seconds };
 }

@@ -56,6 +56,7 @@ export async function startPlatformDouble(t: Test): Promise<PlatformDouble> {
       double.experiments.set(id, { ...double.experiments.get(id)!, status: body.status! });
       return [200, {}];
     }
+    if (path === '/experiments/:id/results') return [200, results(url.split('/')[2]!)];
     if (path === '/assignments') return [200, assign(body)];
     return [201, count(body)];
   }
@@ -78,6 +79,13 @@ export async function startPlatformDouble(t: Test): Promise<PlatformDouble> {
   function count(body: { events?: { assignmentId: string; eventType: string }[] }) {
     double.conversions.push(...(body.events ?? []).map(({ assignmentId }) => assignmentId));
     return { errors: [] };
+  }
+
+  /** One treatment that holds all counts of the experiment. */
+  function results(id: string) {
+    const isOwn = (assignmentId: string) => assignmentId.startsWith(`asgn_${id}_`);
+    const trials = [...double.assignments.keys()].filter(isOwn).length;
+    return { treatments: [{ trials, conversions: double.conversions.filter(isOwn).length }] };
   }
 
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -63,6 +63,7 @@ t.test('every visitor asks for a headline, every click is counted', async (t) =>
   t.equal(new Set(platform.conversions).size, platform.conversions.length);
   t.equal(result.clicksCounted, platform.conversions.length);
   t.equal(result.summary.total.clicks, platform.conversions.length);
+  t.same(result.learned, { trials: 400, conversions: platform.conversions.length });
   t.same(
     result.summary.tests.map(({ shownRate }) => Number(shownRate.toFixed(9))),
     [0.4, 0.3],
@@ -102,6 +103,30 @@ t.test('a busy platform is asked again, after the wait it named', async (t) => {
   t.same(waits, [2_000, 2_000]);
   t.equal(platform.assignments.size, 100);
   t.equal(result.clicksCounted, result.summary.total.clicks);
+});
+
+t.test('results that lag behind are read again, for a while', async (t) => {
+  for (const [nthComplete, nReads] of [
+    [3, 3],
+    [1_000, 25],
+  ] as const) {
+    const { platform, run, waits } = await setUp(t);
+    let nLags = 0;
+    platform.intercept = (path, response) => {
+      const isBehind = path === '/experiments/:id/results' && ++nLags < nthComplete;
+      if (isBehind)
+        answerJson(response, 200, { success: true, data: { treatments: [{ trials: 1, conversions: 0 }] } });
+      return isBehind;
+    };
+    const { learned } = await run({ visitors: 10, seed: 1, concurrency: 2 });
+    t.same(
+      learned,
+      nthComplete === 3
+        ? { trials: 20, conversions: platform.conversions.length }
+        : { trials: 2, conversions: 0 },
+    );
+    t.equal(waits.length, nthComplete === 3 ? 1 : nReads - 1);
+  }
 });
 
 t.test('a platform that stays busy, or fails, ends the run with what it said', async (t) => {
