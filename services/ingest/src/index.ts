@@ -1,1 +1,14 @@
-export {};
+/**
+ * Ingest: `createAcceptRuntime(deps)` stores events and `buildApp({ runtime, access, nowMs })` is the routes' plugin on
+ * it; `createLearnerRuntime(deps)` (`start`, `close`) learns from what is stored, and may run in another process.
+ */
+export type { AcceptResult } from './accept/accept-in-passes.ts';
+export { type AcceptMetrics, createAcceptMetrics } from './accept/accept-metrics.ts';
+export {
+  type AcceptDeps,
+  type AcceptRuntime,
+  createAcceptRuntime,
+} from './accept/accept-runtime.ts';
+export type { AssignmentIds } from './accept/identify-event.ts';
+export type { Access } from './accept/routes/app.ts';
+export { buildApp, type IngestAppDeps } from './build-app.ts';

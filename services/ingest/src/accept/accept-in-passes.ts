@@ -114,7 +114,7 @@ async function acceptPass(
     return false;
   });
   const items = live.map(({ one, known }) =>
-    makeAcceptItem(companyId, one.event, one.subject, known, deps.randomBytes(16), deps.ids.currentKeyId()),
+    makeAcceptItem(companyId, one.event, one.subject, known, deps.randomBytes(16), deps.ids.currentKeyId),
   );
   const settled = await deps
     .submit(items)

@@ -15,6 +15,7 @@ import {
   resolveAssignments,
 } from '@bandit/db';
 import { type AcceptPassDeps, type AcceptResult, acceptInPasses } from './accept-in-passes.ts';
+import type { AcceptMetrics, EventOutcome } from './accept-metrics.ts';
 import { commitInRounds } from './commit-in-rounds.ts';
 import { commitWithRetries } from './commit-with-retries.ts';
 
@@ -23,11 +24,6 @@ export interface AcceptDeps extends Omit<AcceptPassDeps, 'resolve' | 'submit'> {
   readonly db: OpenedDatabase['db'];
   readonly bus: Pick<Bus, 'publish'>;
   readonly metrics?: AcceptMetrics;
-}
-
-export interface AcceptMetrics {
-  countEvent(eventType: string, outcome: 'created' | 'duplicate' | 'refused' | 'failed'): void;
-  observeCommit(nRows: number, nWaiting: number, isFailed: boolean): void;
 }
 
 export interface AcceptRuntime {
@@ -49,9 +45,9 @@ export function createAcceptRuntime(deps: AcceptDeps): AcceptRuntime {
     queueMax: limits.groupCommitQueueMax,
     inFlightMax: limits.groupCommitInFlightMax,
     commit: (items) => commitGroup(deps, items),
-    onCommit: ({ nRows, nWaiting, error }) =>
-      deps.metrics?.observeCommit(nRows, nWaiting, error !== undefined),
+    onCommit: ({ nRows, error }) => deps.metrics?.observeCommit(nRows, error !== undefined),
   });
+  deps.metrics?.watchQueue(() => groupCommit.depth());
   const submit = (items: readonly AcceptItem[]) =>
     commitInRounds<PromiseSettledResult<AcceptVerdict>>(
       items,
@@ -93,7 +89,7 @@ function wakeLearner(bus: Pick<Bus, 'publish'>, items: readonly AcceptItem[]): v
     bus.publish(subjects.wake(partition), Buffer.from(JSON.stringify({ partition })));
 }
 
-function outcomeOf(result: AcceptResult): 'created' | 'duplicate' | 'refused' | 'failed' {
+function outcomeOf(result: AcceptResult): EventOutcome {
   if ('event' in result) return 'created';
   if (!(result.error instanceof ApiError) || result.error.statusCode >= 500) return 'failed';
   return result.error.code === 'DUPLICATE_EVENT' ? 'duplicate' : 'refused';

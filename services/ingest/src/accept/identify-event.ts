@@ -7,7 +7,7 @@ export interface AssignmentIds {
   verify(id: string): StoredAssignment | undefined;
   sign(assignment: StoredAssignment): string;
   /** The key that signs today's ids. */
-  currentKeyId(): string;
+  readonly currentKeyId: string;
 }
 
 export type FindExperiment = (companyId: string, experimentId: string) => ExperimentSnapshot | undefined;
