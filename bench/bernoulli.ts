@@ -3,9 +3,10 @@
  * the chosen arm's, averaged over R runs with seeds S, S + 1 …
  *
  * node bench/bernoulli.ts --means .1,.05,.05 --algorithm NAME --steps T --runs R --batch B --delay D --seed S
- *   [--variant ucb1|tuned|kl] [--config JSON] [--floor E] [--reverse-at STEP]
+ *   [--variant ucb1|tuned|kl] [--config JSON] [--floor E] [--reverse-at STEP] [--late-trials]
  *
  * NAME is one of the context-free algorithms; KL_UCB and UCB_TUNED stand for UCB1 with that variant.
+ * --late-trials delays the trials with their rewards, which no platform can: see docs/maths/exploration-and-delay.md.
  * Floor 0 unless --floor says otherwise. Progress goes to stderr; the last line of stdout is
  * {"regret":…, "se":…, "share":[…]}.
  */
@@ -41,6 +42,7 @@ function main(): void {
       variant: { type: 'string' },
       config: { type: 'string', default: '{}' },
       'reverse-at': { type: 'string' },
+      'late-trials': { type: 'boolean', default: false },
     },
   });
   if (!values.means || !values.algorithm) throw new Error('--means and --algorithm must be given');
@@ -58,6 +60,7 @@ function main(): void {
     nSteps: Number(values.steps),
     batch: Number(values.batch),
     delay: Number(values.delay),
+    isTrialLate: values['late-trials'],
     ...(reverseAt ? { reverseAt: Number(reverseAt) } : {}),
   };
   console.log(JSON.stringify(summarise(playRuns(game, Number(values.runs), Number(values.seed)))));

@@ -17,8 +17,13 @@ export interface BernoulliGame {
   readonly nSteps: number;
   /** Steps between state versions, >= 1; the policy knows everything older than the version. */
   readonly batch: number;
-  /** Steps until a reward arrives, >= 0; its trial counts as 0 meanwhile. */
+  /** Steps until a reward arrives, >= 0; its trial counts as 0 meanwhile (ALGORITHMS rule 3). */
   readonly delay: number;
+  /**
+   * True: trials too are learned only after the delay, together with their outcome. No platform can do that, since a
+   * missing conversion never arrives; it tells what the pending zeros of rule 3 cost.
+   */
+  readonly isTrialLate?: boolean;
 }
 
 export interface BernoulliScore {
@@ -41,7 +46,7 @@ export function playBernoulli(game: BernoulliGame, rng: Rng): BernoulliScore {
   const arms: Arm[] = game.means.map(() => ({ weight: 1, isLive: true, isOriginal: true }));
   const pulls = new Float64Array(arms.length);
   const best = Math.max(...game.means);
-  const pending: PendingReward[] = [];
+  const pending: PendingOutcome[] = [];
   let state = emptySums();
   let regret = 0;
   for (let step = 0; step < game.nSteps; step += game.batch) {
@@ -51,20 +56,22 @@ export function playBernoulli(game: BernoulliGame, rng: Rng): BernoulliScore {
     for (let trial = step; trial < end; trial++) {
       const armIndex = choose();
       const rate = rateAt(game, armIndex, trial);
-      facts.push(trialFact(armIndex));
-      if (rng.uniform() < rate) pending.push({ armIndex, trial });
+      const isRewarded = rng.uniform() < rate;
+      if (!game.isTrialLate) facts.push(trialFact(armIndex));
+      if (isRewarded || game.isTrialLate) pending.push({ armIndex, trial, isRewarded });
       pulls[armIndex]! += 1;
       regret += best - rate;
     }
-    takeArrived(pending, end - 1 - game.delay, facts);
+    takeArrived(pending, end - 1 - game.delay, facts, game.isTrialLate === true);
     state = foldSums(state, facts, options);
   }
   return { regret, share: pulls.map((count) => count / game.nSteps) };
 }
 
-interface PendingReward {
+interface PendingOutcome {
   readonly armIndex: number;
   readonly trial: number;
+  readonly isRewarded: boolean;
 }
 
 function checkGame({ means, nSteps, batch, delay }: BernoulliGame): void {
@@ -118,12 +125,18 @@ export function drawThompsonArm(
   return best;
 }
 
-/** Moves the rewards of trials up to `lastTrial` into the facts. */
-function takeArrived(pending: PendingReward[], lastTrial: number, facts: Fact[]): void {
+/** Moves the outcomes of trials up to `lastTrial` into the facts. */
+function takeArrived(
+  pending: PendingOutcome[],
+  lastTrial: number,
+  facts: Fact[],
+  isTrialLate: boolean,
+): void {
   let nArrived = 0;
   while (nArrived < pending.length && pending[nArrived]!.trial <= lastTrial) {
-    const { armIndex, trial } = pending[nArrived]!;
-    facts.push(rewardFact(armIndex, trial));
+    const { armIndex, trial, isRewarded } = pending[nArrived]!;
+    if (isTrialLate) facts.push(trialFact(armIndex));
+    if (isRewarded) facts.push(rewardFact(armIndex, trial));
     nArrived++;
   }
   if (nArrived > 0) pending.splice(0, nArrived);
