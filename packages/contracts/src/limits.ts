@@ -21,6 +21,7 @@ export const limits = {
   assignmentTtlSecondsMax: 315_360_000,
   assignmentTtlSecondsDefault: 86_400,
   stickyCacheEntriesMax: 1_000_000,
+  inProcessCacheEntriesMax: 100_000,
   cacheTimeoutMs: 8,
 
   // Events

@@ -4,7 +4,7 @@ import type { Database } from '../../schema.ts';
 
 export interface FoundMember {
   readonly companyId: string;
-  readonly id: string;
+  readonly memberId: string;
   readonly email: string;
   readonly role: MemberRole;
 }
@@ -14,5 +14,5 @@ export async function findMember(db: Kysely<Database>, email: string): Promise<F
   const { rows } = await sql<{ company_id: string; id: string; email: string; role: MemberRole }>`
     select company_id, id, email, role from find_member(${email})`.execute(db);
   const row = rows[0];
-  return row && { companyId: row.company_id, id: row.id, email: row.email, role: row.role };
+  return row && { companyId: row.company_id, memberId: row.id, email: row.email, role: row.role };
 }

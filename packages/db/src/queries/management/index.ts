@@ -1,6 +1,7 @@
 export * from './append-audit-entry.ts';
 export { type AuditFacts, auditHash, canonicalJson, firstPreviousHash } from './audit-hash.ts';
 export * from './bump-config-version.ts';
+export * from './count-companies.ts';
 export * from './count-events.ts';
 export * from './count-experiments.ts';
 export * from './count-funnels.ts';

@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs';
+import { ConfigError, loadConfig } from '@bandit/config';
+import { announce } from './announce.ts';
+import { closeWithGrace } from './close-with-grace.ts';
+import { createLogger } from './logger.ts';
+import { startPlatform } from './start.ts';
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+try {
+  const config = loadConfig(process.env);
+  const log = createLogger(config.logLevel);
+  const platform = await startPlatform({
+    config,
+    version,
+    log,
+    monotonicMs: () => performance.now(),
+    machineMs: () => Date.now(),
+    onLost: (error) => {
+      log.fatal(
+        { err: error },
+        'the embedded database is gone: start again, nothing that was answered is lost',
+      );
+      process.exit(1);
+    },
+  });
+  announce(platform, config, (line) => process.stderr.write(`${line}\n`));
+  closeWithGrace(platform.close, log);
+} catch (error) {
+  const isExpected =
+    error instanceof ConfigError || (error instanceof Error && error.name === 'DataFolderInUseError');
+  console.error(isExpected ? (error as Error).message : error);
+  process.exit(1);
+}
