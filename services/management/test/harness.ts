@@ -1,19 +1,24 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { createInProcessBus } from '@bandit/bus';
+import { randomBytes } from 'node:crypto';
 import {
-  ApiError,
-  type Bus,
-  type CreateExperiment,
-  type Experiment,
-  type MemberRole,
-} from '@bandit/contracts';
-import { findMember, partitionOfExperiment } from '@bandit/db';
+  createApiKeyGuard,
+  createAssignmentIdCodec,
+  createNextAuthReader,
+  createProxyTrust,
+  createSessionGuard,
+  makeApiKey,
+} from '@bandit/auth';
+import { createInProcessBus } from '@bandit/bus';
+import type { Bus, CreateExperiment, Experiment } from '@bandit/contracts';
+import { findApiKey, findMember, partitionOfExperiment } from '@bandit/db';
 import type { TestDatabase } from '@bandit/db/testing';
 import { createHttpServer, type HttpServer } from '@bandit/http';
-import type { FastifyRequest, InjectOptions } from 'fastify';
+import type { InjectOptions } from 'fastify';
 import { Registry } from 'prom-client';
 import type { Test } from 'tap';
-import { type Access, buildApp, type Caller, createCompany, type ManagementDeps } from '../src/index.ts';
+import { type Access, buildApp, createAccess, createCompany, type ManagementDeps } from '../src/index.ts';
+
+/** Signs the ids of assignments inserted by `insertAssignment`. */
+export const codec = createAssignmentIdCodec([{ id: 'k1', key: Buffer.alloc(32, 7) }]);
 
 export const platformToken = 'a platform token of the tests, long enough';
 
@@ -62,14 +67,15 @@ export async function createHarness(
   const log = { warn: () => undefined, error: () => undefined };
   const bus = createInProcessBus({ log });
   const clock = { aheadMs: 0 };
+  const nowMs = () => Date.now() + clock.aheadMs;
   const deps: ManagementDeps = {
     db,
     bus,
-    nowMs: () => Date.now() + clock.aheadMs,
+    nowMs,
     randomBytes,
-    access: fakeAccess(store),
-    makeApiKey,
-    signAssignment: (assignment) => `asgn_${Buffer.from(assignment.nonce).toString('base64url')}`,
+    access: accessOf(store, nowMs),
+    makeApiKey: () => makeApiKey('test', randomBytes),
+    signAssignment: codec.sign,
     platformToken,
     ...change,
   };
@@ -181,39 +187,22 @@ export async function insertAssignment(
   return nonce;
 }
 
-/** A member is who x-user-email names; a key is told by its bearer form. */
-function fakeAccess({ db }: TestDatabase): Access {
-  const callers = new WeakMap<FastifyRequest, Caller>();
-  const findCaller = async (request: FastifyRequest): Promise<MemberRole> => {
-    const email = request.headers['x-user-email'];
-    const member = typeof email === 'string' ? await findMember(db, email) : undefined;
-    if (!member) throw new ApiError('UNAUTHORIZED', 'no session');
-    callers.set(request, { companyId: member.companyId, actor: member.id });
-    return member.role;
-  };
-  return {
-    session: async (request) => void (await findCaller(request)),
-    admin: async (request) => {
-      if ((await findCaller(request)) !== 'admin') throw new ApiError('FORBIDDEN', 'admins only');
-    },
-    sessionOrEventsKey: async (request) => void (await findCaller(request)),
-    callerOf: (request) => {
-      const caller = callers.get(request);
-      if (!caller) throw new Error('a route without credentials asked who calls');
-      return caller;
-    },
-  };
-}
-
-function makeApiKey() {
-  const keyId = randomBytes(8).toString('hex');
-  const secret = randomBytes(32);
-  return {
-    keyId,
-    key: `bk_test_${keyId}_${secret.toString('hex')}`,
-    prefix: `bk_test_${keyId}`,
-    secretHash: createHash('sha256').update(secret).digest(),
-  };
+/** Auth's own guards: a member is who x-user-email names (an injected request comes from loopback). */
+function accessOf({ db }: TestDatabase, nowMs: () => number): Access {
+  const sessions = createSessionGuard({
+    findMember: (email) => findMember(db, email),
+    nextAuth: createNextAuthReader([]),
+    jwt: { read: () => undefined },
+    proxies: createProxyTrust(undefined, false),
+    allowedOrigins: [],
+    nowMs,
+  });
+  const keys = createApiKeyGuard({
+    findKey: () => undefined,
+    loadKey: (keyId) => findApiKey(db, keyId),
+    nowMs,
+  });
+  return createAccess({ sessions, keys });
 }
 
 async function createServer(deps: ManagementDeps): Promise<HttpServer> {
@@ -225,6 +214,10 @@ async function createServer(deps: ManagementDeps): Promise<HttpServer> {
     nowMs: deps.nowMs,
     registry: new Registry(),
     makeRequestId: () => `request-${++nRequests}`,
+  });
+  // A busy test machine is not an overloaded server.
+  app.addHook('onRoute', (route) => {
+    route.config = { ...route.config, isUnlimited: true };
   });
   await app.register(buildApp(deps));
   return app;

@@ -1,7 +1,8 @@
-import { experimentParamsSchema, succeed } from '@bandit/contracts';
+import { experimentParamsSchema, limits, succeed } from '@bandit/contracts';
 import { Type } from '@sinclair/typebox';
 import { answers } from '../../answers.ts';
 import type { App } from '../../app.ts';
+import { keepConnectionOpen } from '../../keep-connection-open.ts';
 import type { ManagementDeps } from '../../management-deps.ts';
 import { getExperiment } from '../read-experiments.ts';
 import { refreshExperiment } from '../refresh-experiment.ts';
@@ -27,6 +28,7 @@ export function registerRefreshExperiment(app: App, deps: ManagementDeps): void 
     async (request) => {
       const { companyId } = deps.access.callerOf(request);
       const { id } = request.params;
+      keepConnectionOpen(request, limits.refreshTimeoutMs + limits.databaseStatementTimeoutMs);
       await getExperiment(deps.db, companyId, id);
       const version = await refreshExperiment(deps.bus, companyId, id);
       return succeed({ experimentId: id, version }, deps.nowMs());

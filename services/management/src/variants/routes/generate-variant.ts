@@ -13,6 +13,7 @@ import { answers, withExample } from '../../answers.ts';
 import type { App } from '../../app.ts';
 import { treatmentExample } from '../../examples.ts';
 import { presentTreatment } from '../../experiments/present-experiment.ts';
+import { keepConnectionOpen } from '../../keep-connection-open.ts';
 import type { ManagementDeps } from '../../management-deps.ts';
 import { generateVariant } from '../generate-variant.ts';
 import { ProviderFailure } from '../providers/provider-failure.ts';
@@ -52,7 +53,7 @@ export function registerGenerateVariant(app: App, deps: ManagementDeps, calls: R
       },
     },
     async (request, reply) => {
-      keepConnectionOpen(request);
+      keepConnectionOpen(request, answerWithinMs);
       const wanted = { experimentId: request.params.id, strategy: request.body.strategy };
       const { treatment, strategy } = await calls
         .run((stop) => generateVariant(deps, deps.access.callerOf(request), wanted, stop))
@@ -68,13 +69,6 @@ export function registerGenerateVariant(app: App, deps: ManagementDeps, calls: R
 
 /** About what a call takes: asking every second would be asking too often. */
 const retryAfterSeconds = '5';
-
-/** The server cuts sockets that are silent for 15 s; while a provider thinks, this one is. */
-function keepConnectionOpen(request: FastifyRequest): void {
-  const { socket } = request.raw;
-  // An injected request has no real socket.
-  if (typeof socket?.setTimeout === 'function') socket.setTimeout(answerWithinMs);
-}
 
 /** One fixed sentence for whatever a provider did; the log says which, without a word of the provider's. */
 function toAnswer(error: unknown, request: FastifyRequest, { ai }: ManagementDeps): unknown {
