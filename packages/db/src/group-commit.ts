@@ -38,77 +38,91 @@ export interface GroupCommit<Row, Result> {
   close(): Promise<void>;
 }
 
+export function createGroupCommit<Row, Result>(
+  options: GroupCommitOptions<Row, Result>,
+): GroupCommit<Row, Result> {
+  const line = createRowLine<Row, Result>(options.queueMax);
+  let nInFlight = 0;
+  let isScheduled = false;
+  const drained = Promise.withResolvers<void>();
+
+  // setImmediate rather than a microtask: everything read from the sockets in this turn shares the first commit.
+  const schedule = () => {
+    if (isScheduled || nInFlight >= options.inFlightMax || line.length() === 0) return;
+    isScheduled = true;
+    setImmediate(start);
+  };
+  const start = () => {
+    isScheduled = false;
+    while (nInFlight < options.inFlightMax && line.length() > 0) {
+      nInFlight += 1;
+      void commitGroup(options, line.take(options.rowsMax), line.length).then(finish);
+    }
+  };
+  const resolveWhenDrained = () => {
+    if (line.isClosed() && nInFlight === 0 && line.length() === 0) drained.resolve();
+  };
+  const finish = () => {
+    nInFlight -= 1;
+    resolveWhenDrained();
+    schedule();
+  };
+
+  return {
+    submit: async (row) => {
+      const [result] = line.add([row]) as [Promise<Result>];
+      schedule();
+      return result;
+    },
+    submitMany: async (rows) => {
+      const results = Promise.allSettled(line.add(rows));
+      schedule();
+      return results;
+    },
+    depth: line.length,
+    close: () => {
+      line.close();
+      resolveWhenDrained();
+      return drained.promise;
+    },
+  };
+}
+
 interface Waiting<Row, Result> {
   readonly row: Row;
   readonly resolve: (result: Result) => void;
   readonly reject: (error: unknown) => void;
 }
 
-export function createGroupCommit<Row, Result>(
-  options: GroupCommitOptions<Row, Result>,
-): GroupCommit<Row, Result> {
-  const { rowsMax, queueMax, inFlightMax } = options;
-  let queue: Waiting<Row, Result>[] = [];
-  let nInFlight = 0;
-  let isScheduled = false;
-  let isClosing = false;
-  const drained = Promise.withResolvers<void>();
-
-  const enqueue = (row: Row) => {
+/** Rows in order of arrival, `rowsMax` at most. */
+function createRowLine<Row, Result>(rowsMax: number) {
+  let line: Waiting<Row, Result>[] = [];
+  let isClosed = false;
+  const add = (row: Row): Promise<Result> => {
     const { promise, resolve, reject } = Promise.withResolvers<Result>();
-    queue.push({ row, resolve, reject });
+    line.push({ row, resolve, reject });
     return promise;
   };
-  const refusal = (nRows: number): ApiError | undefined => {
-    if (isClosing) return new ApiError('SHUTTING_DOWN', 'this process is shutting down: try another');
-    if (queue.length + nRows > queueMax)
-      return new ApiError(
-        'OVERLOADED',
-        `the write queue is full, it holds ${queueMax} rows: try again later`,
-      );
-    return undefined;
-  };
-  // setImmediate rather than a microtask: everything read from the sockets in this turn shares the first commit.
-  const schedule = () => {
-    if (isScheduled || nInFlight >= inFlightMax || queue.length === 0) return;
-    isScheduled = true;
-    setImmediate(start);
-  };
-  const start = () => {
-    isScheduled = false;
-    while (nInFlight < inFlightMax && queue.length > 0) {
-      const group = queue.slice(0, rowsMax);
-      queue = queue.slice(rowsMax);
-      nInFlight += 1;
-      void commitGroup(options, group, () => queue.length).then(finish);
-    }
-  };
-  const finish = () => {
-    nInFlight -= 1;
-    if (isClosing && nInFlight === 0 && queue.length === 0) drained.resolve();
-    schedule();
-  };
-
   return {
-    submit: (row) => {
-      const refused = refusal(1);
-      if (refused !== undefined) return Promise.reject(refused);
-      const result = enqueue(row);
-      schedule();
-      return result;
+    /** @throws ApiError SHUTTING_DOWN or OVERLOADED, having taken in nothing */
+    add: (rows: readonly Row[]): Promise<Result>[] => {
+      if (isClosed) throw new ApiError('SHUTTING_DOWN', 'this process is shutting down: try another');
+      if (line.length + rows.length > rowsMax)
+        throw new ApiError(
+          'OVERLOADED',
+          `the write queue is full, it holds ${rowsMax} rows: try again later`,
+        );
+      return rows.map(add);
     },
-    submitMany: (rows) => {
-      const refused = refusal(rows.length);
-      if (refused !== undefined) return Promise.reject(refused);
-      const results = Promise.allSettled(rows.map(enqueue));
-      schedule();
-      return results;
+    take: (n: number): Waiting<Row, Result>[] => {
+      const taken = line.slice(0, n);
+      line = line.slice(n);
+      return taken;
     },
-    depth: () => queue.length,
+    length: () => line.length,
+    isClosed: () => isClosed,
     close: () => {
-      isClosing = true;
-      if (nInFlight === 0 && queue.length === 0) drained.resolve();
-      return drained.promise;
+      isClosed = true;
     },
   };
 }

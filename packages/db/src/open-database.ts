@@ -38,12 +38,15 @@ export interface OpenedDatabase {
  */
 export function openDatabase(options: OpenDatabaseOptions): OpenedDatabase {
   const pool = new pg.Pool(poolConfig(options));
-  // An idle connection lost its server: the pool has already dropped it, the next query opens another.
-  pool.on('error', (error) => options.log.warn({ err: error }, 'an idle database connection was lost'));
+  let closing: Promise<void> | undefined;
+  // An idle connection lost its server: the pool has already dropped it, the next query opens another. The error
+  // itself is not logged, it carries the client with everything that it knows.
+  pool.on('error', ({ message }) => {
+    if (closing === undefined) options.log.warn({ reason: message }, 'an idle database connection was lost');
+  });
   // A connection in use tells its query; without a listener its error event would end the process as well.
   pool.on('connect', (client) => client.on('error', () => undefined));
   const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool: discardBrokenClients(pool) }) });
-  let closing: Promise<void> | undefined;
   return {
     db,
     close: () => {

@@ -1,5 +1,6 @@
 export {
   createTestDatabase,
+  type StoreKind,
   type TestDatabase,
   type TestDatabaseOptions,
 } from './testing/create-test-database.ts';

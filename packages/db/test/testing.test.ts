@@ -48,7 +48,7 @@ t.test('processes that make the template at one time end up with the same whole 
 
 t.test(
   'clones of a Postgres template are dropped, and its maker may be killed',
-  { skip: unreachable },
+  { skip: unreachable ?? false },
   async (t) => {
     const url = testDatabaseUrl();
     const admin = new pg.Client({ connectionString: url });

@@ -20,28 +20,18 @@ export interface SessionQueue {
   close(): Promise<void>;
 }
 
-interface Waiting {
-  readonly connection: number;
-  readonly bytes: Uint8Array;
-  readonly resolve: (answer: Uint8Array | undefined) => void;
-}
-
 /** @param onFatal called once when the session is lost; nothing runs afterwards */
 export function createSessionQueue(
   runProtocol: RunProtocol,
   onFatal: (error: unknown) => void,
 ): SessionQueue {
-  let waiting: Waiting[] = [];
+  const units = createUnitLine();
   let owner: number | undefined;
   let isRunning = false;
   let idle: Promise<void> = Promise.resolve();
   let isDead = false;
 
-  const takeNext = (): Waiting | undefined => {
-    const index = owner === undefined ? 0 : waiting.findIndex((unit) => unit.connection === owner);
-    return index < 0 ? undefined : waiting.splice(index, 1)[0];
-  };
-  const runUnit = async (unit: Waiting) => {
+  const runUnit = async (unit: WaitingUnit) => {
     const answer = await runProtocol(unit.bytes);
     const status = transactionStatusOf(answer);
     // A trap inside the server (its stack ran over) comes back as an empty answer; what it left behind cannot be trusted.
@@ -51,7 +41,8 @@ export function createSessionQueue(
   };
   const drain = async () => {
     try {
-      for (let unit = takeNext(); unit !== undefined && !isDead; unit = takeNext()) await runUnit(unit);
+      for (let unit = units.take(owner); unit !== undefined && !isDead; unit = units.take(owner))
+        await runUnit(unit);
     } catch (error) {
       isDead = true;
       onFatal(error);
@@ -63,38 +54,63 @@ export function createSessionQueue(
     isRunning = true;
     idle = drain();
   };
-  const dropWaiting = (isDropped: (unit: Waiting) => boolean) => {
-    const dropped = waiting.filter(isDropped);
-    waiting = waiting.filter((unit) => !isDropped(unit));
-    for (const unit of dropped) unit.resolve(undefined);
-  };
   const rollBack = (connection: number) => {
-    waiting.unshift({ connection, bytes: encodeQuery('rollback'), resolve: () => undefined });
+    units.pushFirst({ connection, bytes: encodeQuery('rollback'), resolve: () => undefined });
     wake();
   };
 
   return {
     run: (connection, bytes) => {
       const { promise, resolve } = Promise.withResolvers<Uint8Array | undefined>();
-      waiting.push({ connection, bytes, resolve });
+      units.push({ connection, bytes, resolve });
       wake();
       return promise;
     },
     leave: (connection) => {
-      dropWaiting((unit) => unit.connection === connection);
+      units.drop(connection);
       // A unit of it may be running and about to open a transaction: look again when it is done.
       const settle = () => owner === connection && rollBack(connection);
       if (isRunning) void idle.then(settle);
       else settle();
     },
     close: async () => {
-      dropWaiting(() => true);
+      units.drop();
       await idle;
       if (owner !== undefined && !isDead) {
         rollBack(owner);
         await idle;
       }
       isDead = true;
+    },
+  };
+}
+
+interface WaitingUnit {
+  readonly connection: number;
+  readonly bytes: Uint8Array;
+  readonly resolve: (answer: Uint8Array | undefined) => void;
+}
+
+/** Units in order of arrival. */
+function createUnitLine() {
+  let line: WaitingUnit[] = [];
+  return {
+    push: (unit: WaitingUnit) => {
+      line.push(unit);
+    },
+    pushFirst: (unit: WaitingUnit) => {
+      line.unshift(unit);
+    },
+    /** The first unit, or the first of this connection where one owns the session. */
+    take: (owner: number | undefined): WaitingUnit | undefined => {
+      const index = owner === undefined ? 0 : line.findIndex((unit) => unit.connection === owner);
+      return index < 0 ? undefined : line.splice(index, 1)[0];
+    },
+    /** Drops the units of one connection, or all; who waits for them gets undefined. */
+    drop: (connection?: number) => {
+      const dropped = line.filter((unit) => connection === undefined || unit.connection === connection);
+      line = line.filter((unit) => !dropped.includes(unit));
+      for (const unit of dropped) unit.resolve(undefined);
     },
   };
 }
