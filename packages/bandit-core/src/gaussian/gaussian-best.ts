@@ -1,13 +1,13 @@
 import { fastNormalCdf } from './normal-table.ts';
 
 /** Half-width of an arm's grid, in its standard deviations. */
-const reach = 5;
+const reach = 4;
 /** Arms whose mean + 8 s.d. lies below another's mean - 8 s.d. are never best (1e-15). */
 const hopeless = 8;
 /** Grid nodes an arm brings, up to 8 arms; with more arms fewer, since the grids overlap. */
-const nodesPerArmMax = 33;
-const nodesPerArmMin = 9;
-const nodesTotal = 8 * nodesPerArmMax;
+const nodesForAll = 49;
+const nodesForOne = 33;
+const nodesMin = 9;
 
 /**
  * P(arm k has the largest value) for independent Gaussian arms: the integral of prod_{j != k} F_j dF_k, by the
@@ -20,7 +20,8 @@ const nodesTotal = 8 * nodesPerArmMax;
  * Arms of the same mean without spread share the probability.
  */
 export class GaussianBest {
-  readonly #nodesPerArm: number;
+  readonly #nodesForAll: number;
+  readonly #nodesForOne: number;
   readonly #grid: Float64Array;
   readonly #sds: Float64Array;
   readonly #contenders: Int32Array;
@@ -32,8 +33,9 @@ export class GaussianBest {
 
   /** @param nArms K >= 1 */
   constructor(nArms: number) {
-    this.#nodesPerArm = Math.max(nodesPerArmMin, Math.min(nodesPerArmMax, Math.ceil(nodesTotal / nArms)));
-    this.#grid = new Float64Array(nArms * this.#nodesPerArm);
+    this.#nodesForAll = thinned(nodesForAll, nArms);
+    this.#nodesForOne = thinned(nodesForOne, nArms);
+    this.#grid = new Float64Array(nArms * this.#nodesForAll);
     this.#sds = new Float64Array(nArms);
     this.#contenders = new Int32Array(nArms);
     this.#cdfs = new Float64Array(nArms);
@@ -53,7 +55,7 @@ export class GaussianBest {
       shareTies(means, out);
       return;
     }
-    const grid = this.#sortedGrid(means, -Infinity, Infinity);
+    const grid = this.#sortedGrid(means, this.#nodesForAll, -Infinity, Infinity);
     this.#integrate(grid, means, out);
     let total = 0;
     for (let k = 0; k < out.length; k++) total += out[k]!;
@@ -65,7 +67,7 @@ export class GaussianBest {
     if (!this.#prepare(means, sds)) return tieShare(k, means);
     if (!this.#contenders.subarray(0, this.#nContenders).includes(k)) return 0;
     const span = reach * this.#sds[k]!;
-    const grid = this.#sortedGrid(means, means[k]! - span, means[k]! + span);
+    const grid = this.#sortedGrid(means, this.#nodesForOne, means[k]! - span, means[k]! + span);
     let sum = 0;
     let cdfBefore = 0;
     let othersBefore = 0;
@@ -97,12 +99,12 @@ export class GaussianBest {
     return true;
   }
 
-  #sortedGrid(means: Float64Array, low: number, high: number): Float64Array {
+  #sortedGrid(means: Float64Array, nNodes: number, low: number, high: number): Float64Array {
     let n = 0;
     for (let c = 0; c < this.#nContenders; c++) {
       const k = this.#contenders[c]!;
-      const step = (2 * reach * this.#sds[k]!) / (this.#nodesPerArm - 1);
-      for (let i = 0; i < this.#nodesPerArm; i++) {
+      const step = (2 * reach * this.#sds[k]!) / (nNodes - 1);
+      for (let i = 0; i < nNodes; i++) {
         const z = means[k]! - reach * this.#sds[k]! + i * step;
         if (z >= low && z <= high) this.#grid[n++] = z;
       }
@@ -138,6 +140,10 @@ export class GaussianBest {
     }
     return product;
   }
+}
+
+function thinned(nNodes: number, nArms: number): number {
+  return Math.max(nodesMin, Math.min(nNodes, Math.ceil((8 * nNodes) / nArms)));
 }
 
 /** out[c] = product of the first n values without the c-th, by prefixes and suffixes: no division by 0. */
