@@ -47,7 +47,7 @@ export function readOrder(file: string, seed: number, nRows: number): number[] {
   });
 }
 
-function readText(file: string): string {
+export function readText(file: string): string {
   const bytes = readFileSync(file);
   const isGzip = bytes[0] === 0x1f && bytes[1] === 0x8b;
   return (isGzip ? gunzipSync(bytes) : bytes).toString('utf8');
@@ -69,7 +69,7 @@ function isNumber(cell: string): boolean {
 }
 
 /** RFC 4180: quoted cells may hold commas, line ends and doubled quotes. Empty lines are left out. */
-function parseCsv(text: string): string[][] {
+export function parseCsv(text: string): string[][] {
   const records: string[][] = [];
   let record: string[] = [];
   const cell = /(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n|$)/gy;
