@@ -12,6 +12,10 @@ export const limits = {
   headersTimeoutMs: 10_000,
   keepAliveTimeoutMs: 72_000,
   urlBytesMax: 16_384,
+  headerBytesMax: 49_152,
+  handlerTimeoutMs: 15_000,
+  timeoutCheckIntervalMs: 1_000,
+  requestIdCharsMax: 128,
 
   // Assignments
   userIdCharsMax: 256,
@@ -99,6 +103,10 @@ export const limits = {
   learnerFoldsInFlightMax: 4,
   learnerRetryDelayMsMax: 5_000,
   learnerPublishEventsMax: 1_000,
+  /** First look again at batches that an older transaction keeps back; doubled up to the poll. */
+  learnerSettleDelayMs: 5,
+  learnerTrainingQueueMax: 100,
+  rebuildPageFactsMax: 20_000,
   learnerPollMs: 250,
   learnerStateIntervalMs: 250,
   servingStateBytesMax: 524_288,
@@ -135,5 +143,9 @@ export const limits = {
   retryAfterSeconds: 1,
   rateLimitPerKeyPerSecond: 50_000,
   rateLimitPerPeerPerSecond: 5_000,
+  rateLimitBucketsMax: 10_000,
   eventLoopDelayMsMax: 1_000,
+
+  // Health
+  healthCheckTimeoutMs: 1_000,
 } as const;
