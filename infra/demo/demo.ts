@@ -17,8 +17,7 @@ import { type RunResult, runTests } from './run-tests.ts';
 const extractFile = new URL('data/headlines.json', import.meta.url);
 
 async function main(options: DemoOptions, stop: AbortController): Promise<number> {
-  const archive = await readHeadlineTests(extractFile);
-  const tests = archive.tests.slice(0, options.tests);
+  const tests = (await readHeadlineTests(extractFile)).slice(0, options.tests);
   say(
     `${tests.length} real headline tests, ${options.visitors} simulated visitors each, seed ${options.seed}.`,
   );
@@ -38,7 +37,7 @@ async function main(options: DemoOptions, stop: AbortController): Promise<number
       progress,
     });
     progress.close();
-    report(result, options, archive.citation, stop.signal.aborted);
+    report(result, options, stop.signal.aborted);
     if (stop.signal.aborted) return 130;
     return result.summary.beatsEvenSplit ? 0 : 1;
   } finally {
@@ -48,7 +47,7 @@ async function main(options: DemoOptions, stop: AbortController): Promise<number
   }
 }
 
-function report(result: RunResult, options: DemoOptions, citation: string, stopped: boolean): void {
+function report(result: RunResult, options: DemoOptions, stopped: boolean): void {
   const { summary, ...run } = result;
   if (options.json) {
     const { seed, visitors } = options;
@@ -62,7 +61,8 @@ function report(result: RunResult, options: DemoOptions, citation: string, stopp
     '',
     'shown, even split, best: expected click rate of what was shown, of showing every headline equally often, and',
     'of the best headline, by the true rates. clicks lost: expected clicks lost against always showing the best.',
-    `regret: clicks lost as a share of those an even split loses. Headlines: ${citation} CC BY 4.0.`,
+    'regret: clicks lost as a share of those that an even split loses.',
+    'Headlines: Upworthy Research Archive (Matias et al. 2021, Scientific Data 8:195), CC BY 4.0; see infra/demo/data.',
     '',
     stopped ? `Stopped after ${total.visitors} visitors.` : describeCounts(result),
     beatsEvenSplit

@@ -36,19 +36,12 @@ export interface HeadlineTest {
   readonly clickRates: readonly number[];
 }
 
-export interface HeadlineTests {
-  readonly citation: string;
-  readonly licence: string;
-  readonly tests: readonly HeadlineTest[];
-}
-
 /** Reads the extract; the file is part of the repository, so its shape is taken as given. */
-export async function readHeadlineTests(file: URL): Promise<HeadlineTests> {
-  const extract = JSON.parse(await readFile(file, 'utf8')) as Extract;
-  return { citation: extract.citation, licence: extract.licence, tests: toHeadlineTests(extract) };
+export async function readHeadlineTests(file: URL): Promise<HeadlineTest[]> {
+  return toHeadlineTests(JSON.parse(await readFile(file, 'utf8')) as Extract);
 }
 
-export function toHeadlineTests(extract: Extract): HeadlineTest[] {
+function toHeadlineTests(extract: Extract): HeadlineTest[] {
   return extract.tests.map(({ id, week, headlines }) => ({
     id,
     week,

@@ -22,7 +22,7 @@ export function readOptions(args: readonly string[]): DemoOptions {
   const command = new Command('demo')
     .description('Replays real headline tests through the API with simulated visitors.')
     .option('--tests <n>', `headline tests to replay, 1 to ${testsMax}`, wholeNumber(1, testsMax), 8)
-    .option('--visitors <n>', 'visitors of each test', wholeNumber(1, 1_000_000), 8_000)
+    .option('--visitors <n>', 'visitors of each test', wholeNumber(1, 1_000_000), 6_000)
     .option('--seed <n>', 'decides who clicks on what', wholeNumber(0, 2 ** 31 - 1), 1)
     .option('--concurrency <n>', 'visitors on their way at once', wholeNumber(1, 256), 32)
     .option('--url <url>', 'a running platform (default: start one in a temporary folder)')

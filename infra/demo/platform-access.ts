@@ -1,8 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { loadConfig } from '@bandit/config';
+import { pino } from 'pino';
 import { startPlatform } from '../local/start.ts';
-import type { PlatformAccess, SessionHeader } from './platform-client.ts';
+import type { PlatformAccess } from './platform-client.ts';
+import { sessionHeader } from './session-header.ts';
 
 export interface OpenPlatform {
   readonly access: PlatformAccess;
@@ -23,21 +27,25 @@ export async function openPlatform(
   return startEmbedded();
 }
 
-/** An e-mail goes into x-user-email, "name=value" is a cookie, everything else a bearer token. */
-export function sessionHeader(session: string): SessionHeader {
-  if (/^[^\s=@]+@[^\s=@]+$/.test(session)) return { name: 'x-user-email', value: session };
-  if (/^[^\s=;]+=/.test(session) && !/^ey[\w-]+\./.test(session)) return { name: 'cookie', value: session };
-  return { name: 'authorization', value: `Bearer ${session}` };
-}
-
+/** In this process, on a free port of the loopback interface, with nothing of the caller's environment. */
 async function startEmbedded(): Promise<OpenPlatform> {
   const dataDir = await mkdtemp(join(tmpdir(), 'bandit-demo-'));
   const removeData = () => rm(dataDir, { recursive: true, force: true });
   try {
-    const platform = await startPlatform({ dataDir, port: 0 });
-    const session: SessionHeader = { name: 'x-user-email', value: platform.adminEmail };
+    const platform = await startPlatform({
+      config: loadConfig({ DATA_DIR: dataDir, PORT: '0', LOG_LEVEL: 'warn' }),
+      version: 'demo',
+      // Standard output is for the result.
+      log: pino({ level: 'warn', base: null }, pino.destination(2)),
+      monotonicMs: () => performance.now(),
+      machineMs: () => Date.now(),
+      onLost: (error) => {
+        throw error;
+      },
+    });
+    const { apiKey, adminEmail } = platform.firstRun!;
     return {
-      access: { url: platform.url, apiKey: platform.apiKey, session },
+      access: { url: platform.url, apiKey, session: { name: 'x-user-email', value: adminEmail } },
       async close() {
         await platform.close();
         await removeData();

@@ -25,7 +25,12 @@ export class PlatformError extends Error {
 
 export interface Answer {
   readonly status: number;
-  readonly body: { readonly success: boolean; readonly data?: unknown; readonly error?: string };
+  readonly body: {
+    readonly success: boolean;
+    readonly data?: unknown;
+    readonly error?: string;
+    readonly code?: string;
+  };
 }
 
 export interface PlatformClient {
@@ -39,10 +44,14 @@ export interface PlatformClient {
 const attemptsMax = 5;
 const attemptTimeoutMs = 15_000;
 const retryAfterMsMax = 5_000;
+/** An experiment that was activated just now is known to every process of a platform within a second. */
+const notYetCodes = ['EXPERIMENT_NOT_ACTIVE', 'EXPERIMENT_NOT_FOUND'];
+const notYetWaitMs = 400;
 
 /**
- * The platform's HTTP API as the demo uses it. 429 and 503 are repeated after the `Retry-After` of the answer,
- * `attemptsMax` times in all; a repeat is harmless: assignments are sticky and each conversion counts once.
+ * The platform's HTTP API as the demo uses it. 429 and 503 are repeated after the `Retry-After` of the answer, an
+ * experiment that is not active yet after a moment, `attemptsMax` times in all. A repeat is harmless: assignments are
+ * sticky and each conversion counts once.
  *
  * @param wait resolves after so many milliseconds, rejects when `signal` aborts
  */
@@ -84,8 +93,9 @@ export function createPlatformClient(deps: {
   ): Promise<Answer> {
     for (let attempt = 1; ; attempt++) {
       const answer = await callOnce(method, path, headers, body);
-      if ((answer.status !== 429 && answer.status !== 503) || attempt === attemptsMax) return answer;
-      await wait(Math.min(retryAfterMsMax, 1_000 * (answer.retryAfter || 1)));
+      const waitMs = attempt < attemptsMax ? retryWaitMs(answer) : undefined;
+      if (waitMs === undefined) return answer;
+      await wait(waitMs);
     }
   }
 
@@ -97,6 +107,12 @@ export function createPlatformClient(deps: {
     },
     send: (path, body) => call('POST', path, { authorization: `Bearer ${access.apiKey}` }, body),
   };
+}
+
+/** undefined: the answer is final. */
+function retryWaitMs({ status, body, retryAfter }: Answer & { retryAfter: number }): number | undefined {
+  if (status === 429 || status === 503) return Math.min(retryAfterMsMax, 1_000 * (retryAfter || 1));
+  return notYetCodes.includes(body.code ?? '') ? notYetWaitMs : undefined;
 }
 
 export function failureOf(method: string, path: string, answer: Answer): PlatformError {

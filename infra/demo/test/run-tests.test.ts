@@ -105,6 +105,18 @@ t.test('a busy platform is asked again, after the wait it named', async (t) => {
   t.equal(result.clicksCounted, result.summary.total.clicks);
 });
 
+t.test('an experiment that is not active everywhere yet is asked for again', async (t) => {
+  const { platform, run, waits } = await setUp(t);
+  platform.intercept = (path, response, nth) => {
+    const isEarly = path === '/assignments' && nth <= 2;
+    if (isEarly) answerJson(response, 400, { success: false, error: 'draft', code: 'EXPERIMENT_NOT_ACTIVE' });
+    return isEarly;
+  };
+  const { summary } = await run({ visitors: 10, seed: 1, concurrency: 1 });
+  t.equal(summary.total.visitors, 20);
+  t.same(waits, [400, 400]);
+});
+
 t.test('results that lag behind are read again, for a while', async (t) => {
   for (const [nthComplete, nReads] of [
     [3, 3],
