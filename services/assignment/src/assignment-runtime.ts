@@ -1,3 +1,4 @@
+import type { AssignmentIdCodec } from '@bandit/auth';
 import {
   type AssignmentCache,
   type Bus,
@@ -9,7 +10,6 @@ import type { Rng } from '@bandit/core';
 import { listServingStates, loadServingState, type OpenedDatabase } from '@bandit/db';
 import type { Registry } from 'prom-client';
 import { Assigner } from './assign/assigner.ts';
-import type { AssignmentIds } from './assign/assignment-ids.ts';
 import { createHotState, type HotState, type HotStateLog } from './hot-state/hot-state.ts';
 import { createAssignmentCounts } from './metrics/assignment-counts.ts';
 import { registerMetrics } from './metrics/register-metrics.ts';
@@ -22,7 +22,7 @@ export interface AssignmentRuntimeDeps {
   cache: AssignmentCache;
   /** True when other processes share the cache, so that it can arbitrate while the database is away. */
   isCacheShared: boolean;
-  ids: AssignmentIds;
+  ids: AssignmentIdCodec;
   /** The directory's `findExperiment` and `poll`. */
   directory: {
     findExperiment(companyId: string, experimentId: string): ExperimentSnapshot | undefined;

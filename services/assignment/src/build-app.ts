@@ -2,7 +2,7 @@ import { ApiError } from '@bandit/contracts';
 import { isStoreUnavailable } from '@bandit/db';
 import type { FastifyPluginAsync } from 'fastify';
 import type { AssignmentRuntime } from './assignment-runtime.ts';
-import type { Access, App } from './routes/app.ts';
+import type { App, KeyGuard } from './routes/app.ts';
 import { registerCreateAssignment } from './routes/create-assignment.ts';
 import { registerGetAssignment } from './routes/get-assignment.ts';
 import { registerHeadAssignment } from './routes/head-assignment.ts';
@@ -10,13 +10,13 @@ import { createParseContext } from './routes/parse-context.ts';
 import type { ReplyDeps } from './routes/reply-with-assignment.ts';
 
 export interface AssignmentAppDeps extends Omit<ReplyDeps, 'assigner'> {
-  access: Access;
+  keyGuard: KeyGuard;
   runtime: Pick<AssignmentRuntime, 'assigner'>;
 }
 
 /** The assignment routes as a plugin. It opens nothing; the caller owns the runtime. */
 export function buildApp(deps: AssignmentAppDeps): FastifyPluginAsync {
-  const { access, findExperiment, nowMs, runtime } = deps;
+  const { keyGuard, findExperiment, nowMs, runtime } = deps;
   const replyDeps: ReplyDeps = { findExperiment, nowMs, assigner: runtime.assigner };
   return async (fastify) => {
     const app = fastify as App;
@@ -25,9 +25,9 @@ export function buildApp(deps: AssignmentAppDeps): FastifyPluginAsync {
       throw toAnswerable(error);
     });
     const parseContext = createParseContext(app);
-    registerCreateAssignment(app, access, replyDeps);
-    registerGetAssignment(app, access, replyDeps, parseContext);
-    registerHeadAssignment(app, access, replyDeps, parseContext);
+    registerCreateAssignment(app, keyGuard, replyDeps);
+    registerGetAssignment(app, keyGuard, replyDeps, parseContext);
+    registerHeadAssignment(app, keyGuard, replyDeps, parseContext);
   };
 }
 

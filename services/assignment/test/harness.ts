@@ -1,9 +1,10 @@
-import { createHmac, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
+import { createApiKeyGuard, createAssignmentIdCodec, makeApiKey } from '@bandit/auth';
 import { createInProcessBus } from '@bandit/bus';
 import { createInProcessCache } from '@bandit/cache';
 import {
   type Algorithm,
-  ApiError,
+  type ApiKeyScope,
   type AssignmentCache,
   type Bus,
   type ExperimentStatus,
@@ -15,13 +16,10 @@ import { findApiKey, listCompanyVersions, loadCompanies, partitionOfExperiment }
 import type { TestDatabase } from '@bandit/db/testing';
 import { createDirectory, type Directory } from '@bandit/directory';
 import { createHttpServer, type HttpServer } from '@bandit/http';
-import type { FastifyRequest } from 'fastify';
 import { Registry } from 'prom-client';
 import type { Test } from 'tap';
+import type { KnownAssignment } from '../src/assign/known-assignment.ts';
 import {
-  type Access,
-  type AssignmentFields,
-  type AssignmentIds,
   type AssignmentRuntime,
   type AssignmentRuntimeDeps,
   buildApp,
@@ -32,7 +30,6 @@ type Db = TestDatabase['db'];
 
 /** One instance of the service on a database, with its clock in the test's hands. */
 export interface Instance {
-  readonly app: HttpServer;
   readonly runtime: AssignmentRuntime;
   readonly directory: Directory;
   readonly cache: AssignmentCache;
@@ -40,6 +37,8 @@ export interface Instance {
   readonly registry: Registry;
   /** Every subject published. */
   readonly published: string[];
+  /** What the route does, without HTTP. */
+  assign(experimentId: string, userId?: string): Promise<KnownAssignment>;
   post(body: unknown, headers?: Record<string, string>): Promise<Answer>;
   get(path: string, headers?: Record<string, string>): Promise<Answer>;
   head(path: string): Promise<Answer>;
@@ -57,14 +56,14 @@ export interface Clock {
   nowMs: number;
 }
 
-/** Company of a request without credentials of its own. */
 export interface InstanceOptions extends Partial<AssignmentRuntimeDeps> {
+  /** Whose key a request brings that brings none of its own. */
   readonly companyId: string;
   readonly clock: Clock;
 }
 
 export const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
-export const ids = createTestIds();
+export const ids = createAssignmentIdCodec([{ id: 'mk1', key: Buffer.alloc(32, 3) }]);
 
 export async function startInstance(t: Test, db: Db, options: InstanceOptions): Promise<Instance> {
   const { companyId, clock, ...change } = options;
@@ -108,6 +107,35 @@ export async function startInstance(t: Test, db: Db, options: InstanceOptions): 
     stickyEntriesMax: 10_000,
     ...change,
   });
+  // Made on first use: building a server costs more than all else here.
+  let app: Promise<HttpServer> | undefined;
+  const findApp = () => {
+    app ??= createApp({ registry, directory, runtime, nowMs });
+    return app;
+  };
+  await directory.start();
+  await runtime.start();
+  t.teardown(async () => {
+    await (await app)?.close();
+    await runtime.close();
+    await directory.close();
+    await bus.close();
+  });
+  const assign = async (experimentId: string, userId = 'u'): Promise<KnownAssignment> => {
+    const experiment = directory.findExperiment(companyId, experimentId)!;
+    const { assigner } = runtime;
+    return (
+      assigner.findKnown(experiment, userId) ??
+      (await assigner.assign({ experiment, userId, context: undefined }))
+    );
+  };
+  return { runtime, directory, cache, bus, registry, published, assign, ...callers(findApp, companyId) };
+}
+
+async function createApp(
+  parts: Pick<Instance, 'registry' | 'directory' | 'runtime'> & { nowMs(): number },
+): Promise<HttpServer> {
+  const { registry, directory, runtime, nowMs } = parts;
   const app = await createHttpServer({
     service: 'assignment',
     version: '0',
@@ -117,25 +145,26 @@ export async function startInstance(t: Test, db: Db, options: InstanceOptions): 
     makeRequestId: () => 'request',
   });
   await app.register(
-    buildApp({ access: fakeAccess(companyId), findExperiment: directory.findExperiment, nowMs, runtime }),
+    buildApp({
+      keyGuard: createApiKeyGuard({ findKey: directory.findKey, loadKey: directory.loadKey, nowMs }),
+      findExperiment: directory.findExperiment,
+      nowMs,
+      runtime,
+    }),
   );
-  await directory.start();
-  await runtime.start();
-  t.teardown(async () => {
-    await app.close();
-    await runtime.close();
-    await directory.close();
-    await bus.close();
-  });
-  return { app, runtime, directory, cache, bus, registry, published, ...callers(app) };
+  return app;
 }
 
-function callers(app: HttpServer): Pick<Instance, 'post' | 'get' | 'head'> {
+function callers(
+  findApp: () => Promise<HttpServer>,
+  companyId: string,
+): Pick<Instance, 'post' | 'get' | 'head'> {
   const call = async (method: 'GET' | 'HEAD' | 'POST', url: string, payload?: unknown, headers = {}) => {
+    const app = await findApp();
     const response = await app.inject({
       method,
       url,
-      headers,
+      headers: { 'x-api-key': keyOf(companyId), ...headers },
       ...(payload === undefined ? {} : { payload: payload as object }),
     });
     const text = response.body;
@@ -157,66 +186,6 @@ function callers(app: HttpServer): Pick<Instance, 'post' | 'get' | 'head'> {
   };
 }
 
-/** A request is of `companyId`, or of the company that `x-api-key` names. `none` has no credentials. */
-function fakeAccess(companyId: string): Access {
-  const keyOf = (request: FastifyRequest) => request.headers['x-api-key'];
-  return {
-    assignKey(request, _reply, done) {
-      if (keyOf(request) === 'none') throw new ApiError('UNAUTHORIZED', 'no key');
-      if (keyOf(request) === 'events only') throw new ApiError('FORBIDDEN', 'wrong scope');
-      done();
-    },
-    companyOf: (request) => String(keyOf(request) ?? companyId),
-  };
-}
-
-/** Ids that prove themselves, as plainly as can be. */
-function createTestIds(): AssignmentIds {
-  const mac = (text: string) => createHmac('sha256', 'test').update(text).digest('base64url').slice(0, 12);
-  return {
-    currentKeyId: 'mk1',
-    sign: (fields) => {
-      const text = Buffer.from(
-        JSON.stringify([
-          fields.macKeyId,
-          fields.companyId,
-          fields.experimentId,
-          fields.treatmentId,
-          fields.userId,
-          Buffer.from(fields.nonce).toString('hex'),
-          fields.assignedAtMs,
-          fields.expiresAtMs,
-          fields.propensity ?? null,
-          fields.confidence,
-          fields.stateVersion,
-        ]),
-      ).toString('base64url');
-      return `asgn_${text}-${mac(text)}`;
-    },
-    verify: (id) => {
-      const text = id.slice('asgn_'.length, -13);
-      if (id !== `asgn_${text}-${mac(text)}`) return undefined;
-      const all = JSON.parse(Buffer.from(text, 'base64url').toString());
-      const [macKeyId, companyId, experimentId, treatmentId, userId, nonce, assignedAtMs] = all;
-      const [expiresAtMs, propensity, confidence, stateVersion] = all.slice(7);
-      const fields: AssignmentFields = {
-        macKeyId,
-        companyId,
-        experimentId,
-        treatmentId,
-        userId,
-        nonce: Buffer.from(nonce, 'hex'),
-        assignedAtMs,
-        expiresAtMs,
-        propensity: propensity ?? undefined,
-        confidence,
-        stateVersion,
-      };
-      return fields;
-    },
-  };
-}
-
 export interface ExperimentChange {
   algorithm?: Algorithm;
   status?: ExperimentStatus;
@@ -225,11 +194,35 @@ export interface ExperimentChange {
   weights?: readonly number[];
 }
 
-/** A company of the test's own. */
+/** A company of the test's own, with a key for each scope. */
 export async function addCompany(db: Db): Promise<string> {
   const companyId = makeId('company', randomBytes(16));
   await db.insertInto('companies').values({ id: companyId, name: companyId }).execute();
+  for (const scope of ['assign', 'events'] as const) await addKey(db, companyId, scope);
   return companyId;
+}
+
+const keys = new Map<string, string>();
+
+export function keyOf(companyId: string, scope: ApiKeyScope = 'assign'): string {
+  return keys.get(`${companyId} ${scope}`)!;
+}
+
+async function addKey(db: Db, companyId: string, scope: ApiKeyScope): Promise<void> {
+  const { key, keyId, prefix, secretHash } = makeApiKey('test', randomBytes);
+  keys.set(`${companyId} ${scope}`, key);
+  await db
+    .insertInto('api_keys')
+    .values({
+      company_id: companyId,
+      id: makeId('apiKey', randomBytes(16)),
+      key_id: keyId,
+      name: scope,
+      prefix,
+      secret_hash: secretHash,
+      scopes: [scope],
+    })
+    .execute();
 }
 
 /** An experiment with a treatment per weight, active unless said otherwise. */

@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto';
+import { makeApiKey } from '@bandit/auth';
 import { limits } from '@bandit/contracts';
 import { createTestDatabase } from '@bandit/db/testing';
 import t from 'tap';
@@ -6,6 +8,7 @@ import {
   addExperiment,
   bumpConfig,
   ids,
+  keyOf,
   recordedAssignments,
   startInstance,
   treatmentId,
@@ -106,9 +109,12 @@ t.test('an unknown experiment, a malformed id and another company get the same 4
   }
   t.equal(seen.size, 1, 'byte for byte');
   t.match(JSON.parse([...seen][0]!), { success: false, code: 'EXPERIMENT_NOT_FOUND' });
-  const asOther = await instance.post({ experimentId: foreign, userId: 'u' }, { 'x-api-key': other });
+  const asOther = await instance.post({ experimentId: foreign, userId: 'u' }, { 'x-api-key': keyOf(other) });
   t.equal(asOther.status, 200);
-  t.equal((await instance.post({ experimentId: own, userId: 'u' }, { 'x-api-key': other })).status, 404);
+  t.equal(
+    (await instance.post({ experimentId: own, userId: 'u' }, { 'x-api-key': keyOf(other) })).status,
+    404,
+  );
 });
 
 t.test('only an active experiment assigns; the answer names its status, for known users too', async (t) => {
@@ -161,11 +167,16 @@ t.test('without the right key the answer is 401 or 403', async (t) => {
   const { companyId, instance } = await createWorld(t);
   const experimentId = await addExperiment(db, companyId);
   await instance.directory.poll();
-  for (const [key, status] of [
-    ['none', 401],
-    ['events only', 403],
-  ] as const) {
-    const headers = { 'x-api-key': key };
+  const own = keyOf(companyId);
+  const cases: Array<[Record<string, string>, number]> = [
+    [{ 'x-api-key': '' }, 401],
+    [{ 'x-api-key': 'garbage' }, 401],
+    [{ 'x-api-key': `${own.slice(0, -1)}!` }, 401],
+    [{ 'x-api-key': makeApiKey('test', randomBytes).key }, 401],
+    [{ 'x-api-key': own, authorization: `Bearer ${keyOf(companyId, 'events')}` }, 401],
+    [{ 'x-api-key': keyOf(companyId, 'events') }, 403],
+  ];
+  for (const [headers, status] of cases) {
     t.equal((await instance.post({ experimentId, userId: 'u' }, headers)).status, status);
     t.equal((await instance.get(`${experimentId}?userId=u`, headers)).status, status);
   }

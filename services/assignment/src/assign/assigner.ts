@@ -6,6 +6,7 @@
  * cache, then a draw that the database confirms or answers with the one that stands. While the database is away the
  * shared cache arbitrates, without one a draw that all instances make alike. A crash loses nothing.
  */
+import type { AssignmentIdCodec } from '@bandit/auth';
 import {
   ApiError,
   type AssignmentCache,
@@ -21,7 +22,6 @@ import type { PreparedPolicy } from '../hot-state/state-entry.ts';
 import type { AssignmentCounts, AssignmentOrigin } from '../metrics/assignment-counts.ts';
 import type { CommitOutcome } from '../record/commit-group.ts';
 import type { AwayOutcome, Recorder } from '../record/recorder.ts';
-import type { AssignmentIds } from './assignment-ids.ts';
 import { decideByHash } from './decide.ts';
 import { judge, type KnownAssignment, toKnownAssignment } from './known-assignment.ts';
 
@@ -31,7 +31,7 @@ export interface AssignerDeps {
   cache: AssignmentCache;
   /** True when other processes share the cache, so that it can arbitrate between them. */
   isCacheShared: boolean;
-  ids: AssignmentIds;
+  ids: AssignmentIdCodec;
   rng: Rng;
   /** 16 random bytes. */
   makeNonce(): Uint8Array;

@@ -1,5 +1,5 @@
+import type { AssignmentFields } from '@bandit/auth';
 import type { ExperimentSnapshot } from '@bandit/contracts';
-import type { AssignmentFields } from './assignment-ids.ts';
 
 /** An assignment as it is remembered and answered. */
 export interface KnownAssignment {

@@ -1,9 +1,8 @@
+import type { ApiKeyGuard } from '@bandit/auth';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type {
   FastifyBaseLogger,
   FastifyInstance,
-  FastifyRequest,
-  onRequestHookHandler,
   RawReplyDefaultExpression,
   RawRequestDefaultExpression,
   RawServerDefault,
@@ -18,10 +17,5 @@ export type App = FastifyInstance<
   TypeBoxTypeProvider
 >;
 
-/** The credentials that the routes ask for. */
-export interface Access {
-  /** Lets a request with an API key of scope `assign` pass, else answers 401 or 403. */
-  readonly assignKey: onRequestHookHandler;
-  /** The company whose key the hook found. */
-  readonly companyOf: (request: FastifyRequest) => string;
-}
+/** Lets a request with a good API key of a scope pass. */
+export type KeyGuard = Pick<ApiKeyGuard, 'require'>;

@@ -1,6 +1,7 @@
+import { getPrincipal } from '@bandit/auth';
 import { createAssignmentSchema } from '@bandit/contracts';
 import { assignmentAnswers } from './answers.ts';
-import type { Access, App } from './app.ts';
+import type { App, KeyGuard } from './app.ts';
 import { type ReplyDeps, replyWithAssignment } from './reply-with-assignment.ts';
 
 const bodyExample = {
@@ -9,11 +10,11 @@ const bodyExample = {
   context: { deviceType: 'mobile', country: 'US' },
 };
 
-export function registerCreateAssignment(app: App, access: Access, deps: ReplyDeps): void {
+export function registerCreateAssignment(app: App, keyGuard: KeyGuard, deps: ReplyDeps): void {
   app.post(
     '/assignments',
     {
-      onRequest: access.assignKey,
+      onRequest: keyGuard.require('assign'),
       schema: {
         operationId: 'createAssignment',
         tags: ['Assignments'],
@@ -26,7 +27,7 @@ export function registerCreateAssignment(app: App, access: Access, deps: ReplyDe
     },
     (request, reply) => {
       const { experimentId, userId, context } = request.body;
-      const companyId = access.companyOf(request);
+      const { companyId } = getPrincipal(request);
       return replyWithAssignment(deps, reply, { companyId, experimentId, userId, context });
     },
   );

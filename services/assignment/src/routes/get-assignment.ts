@@ -1,13 +1,14 @@
+import { getPrincipal } from '@bandit/auth';
 import { assignmentParamsSchema, getAssignmentQuerySchema } from '@bandit/contracts';
 import { assignmentAnswers } from './answers.ts';
-import type { Access, App } from './app.ts';
+import type { App, KeyGuard } from './app.ts';
 import { askedByQuery } from './asked-by-query.ts';
 import type { ParseContext } from './parse-context.ts';
 import { type ReplyDeps, replyWithAssignment } from './reply-with-assignment.ts';
 
 export function registerGetAssignment(
   app: App,
-  access: Access,
+  keyGuard: KeyGuard,
   deps: ReplyDeps,
   parseContext: ParseContext,
 ): void {
@@ -16,7 +17,7 @@ export function registerGetAssignment(
     {
       // HEAD has a route of its own: it must not create anything.
       exposeHeadRoute: false,
-      onRequest: access.assignKey,
+      onRequest: keyGuard.require('assign'),
       schema: {
         operationId: 'getAssignment',
         tags: ['Assignments'],
@@ -28,7 +29,7 @@ export function registerGetAssignment(
       },
     },
     (request, reply) => {
-      const companyId = access.companyOf(request);
+      const { companyId } = getPrincipal(request);
       const asked = askedByQuery(companyId, request.params, request.query, parseContext);
       return replyWithAssignment(deps, reply.header('cache-control', 'no-store'), asked);
     },

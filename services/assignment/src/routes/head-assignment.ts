@@ -1,6 +1,7 @@
+import { getPrincipal } from '@bandit/auth';
 import { assignmentParamsSchema, getAssignmentQuerySchema } from '@bandit/contracts';
 import { requireActive } from '../assign/require-active.ts';
-import type { Access, App } from './app.ts';
+import type { App, KeyGuard } from './app.ts';
 import { askedByQuery } from './asked-by-query.ts';
 import type { ParseContext } from './parse-context.ts';
 import type { ReplyDeps } from './reply-with-assignment.ts';
@@ -8,14 +9,14 @@ import type { ReplyDeps } from './reply-with-assignment.ts';
 /** Answers as GET would, without a body and without deciding anything. */
 export function registerHeadAssignment(
   app: App,
-  access: Access,
+  keyGuard: KeyGuard,
   deps: ReplyDeps,
   parseContext: ParseContext,
 ): void {
   app.head(
     '/assignments/:experimentId',
     {
-      onRequest: access.assignKey,
+      onRequest: keyGuard.require('assign'),
       schema: {
         hide: true,
         operationId: 'headAssignment',
@@ -24,7 +25,7 @@ export function registerHeadAssignment(
       },
     },
     (request, reply) => {
-      const companyId = access.companyOf(request);
+      const { companyId } = getPrincipal(request);
       const { experimentId } = askedByQuery(companyId, request.params, request.query, parseContext);
       requireActive(deps.findExperiment(companyId, experimentId), deps.nowMs());
       return reply.header('cache-control', 'no-store').type('application/json; charset=utf-8').send();
