@@ -8,6 +8,7 @@ export interface MacKey {
 
 const nonceBytes = 12;
 const tagBytes = 16;
+const gcm = { authTagLength: tagBytes };
 
 /**
  * Wraps a key for the database: AES-256-GCM under HKDF-SHA-256 of ASSIGNMENT_SECRET, bound to the key's id.
@@ -20,7 +21,7 @@ export function wrapMacKey(
   randomBytes: (nBytes: number) => Uint8Array,
 ): Uint8Array {
   const nonce = randomBytes(nonceBytes);
-  const cipher = createCipheriv('aes-256-gcm', wrappingKey(secret), nonce).setAAD(Buffer.from(key.id));
+  const cipher = createCipheriv('aes-256-gcm', wrappingKey(secret), nonce, gcm).setAAD(Buffer.from(key.id));
   const sealed = Buffer.concat([cipher.update(key.key), cipher.final()]);
   return Buffer.concat([nonce, cipher.getAuthTag(), sealed]);
 }
@@ -29,7 +30,7 @@ export function wrapMacKey(
 export function unwrapMacKey(id: string, wrapped: Uint8Array, secret: string): MacKey {
   const bytes = Buffer.from(wrapped);
   try {
-    const decipher = createDecipheriv('aes-256-gcm', wrappingKey(secret), bytes.subarray(0, nonceBytes));
+    const decipher = createDecipheriv('aes-256-gcm', wrappingKey(secret), bytes.subarray(0, nonceBytes), gcm);
     decipher.setAAD(Buffer.from(id)).setAuthTag(bytes.subarray(nonceBytes, nonceBytes + tagBytes));
     const key = Buffer.concat([decipher.update(bytes.subarray(nonceBytes + tagBytes)), decipher.final()]);
     return { id, key };

@@ -1,5 +1,5 @@
 import { limits } from '@bandit/contracts';
-import { fastifyCookie } from '@fastify/cookie';
+import { parseCookie } from 'cookie';
 
 /** How a cookie's value is to be read. */
 export type CookieKind = 'nextauth-v4' | 'authjs-v5' | 'jwt';
@@ -25,7 +25,7 @@ const names: readonly { readonly kind: CookieKind; readonly name: string }[] = [
 /** Every session cookie that a Cookie header carries, whole or put together from its chunks `name.0`, `name.1` … */
 export function findSessionCookies(header: string | undefined): SessionCookie[] {
   if (header === undefined) return [];
-  const cookies = fastifyCookie.parse(header) as Record<string, string | undefined>;
+  const cookies = parseCookie(header);
   return names.flatMap(({ kind, name }) => {
     const value = cookies[name] ?? joinChunks(cookies, name);
     return value === undefined || value.length > limits.sessionTokenBytesMax ? [] : [{ kind, name, value }];

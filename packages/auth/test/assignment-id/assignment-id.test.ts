@@ -40,19 +40,22 @@ t.test('any fields survive the round trip', async () => {
       // Not canonical: the last character carries bits that 16 bytes do not have.
       fc.constant(`${prefix}_AAAAAAAAAAAAAAAAAAAAAB`),
     );
-  const arbitrary = fc.record({
-    companyId: id('cmp'),
-    experimentId: id('exp'),
-    treatmentId: id('trt'),
-    userId: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 100 }),
-    nonce: fc.uint8Array({ minLength: 16, maxLength: 16 }).map((raw) => Buffer.from(raw)),
-    assignedAtMs: fc.integer({ min: 0, max: 2 ** 45 }),
-    expiresAtMs: fc.integer({ min: 0, max: 2 ** 45 }),
-    propensity: fc.option(fc.double({ min: 1e-12, max: 1, noNaN: true }), { nil: undefined }),
-    confidence: fc.double({ min: 0, max: 1, noNaN: true }),
-    stateVersion: fc.integer({ min: 0, max: 2 ** 40 }),
-    macKeyId: fc.constant('k1'),
-  });
+  const arbitrary = fc.record(
+    {
+      companyId: id('cmp'),
+      experimentId: id('exp'),
+      treatmentId: id('trt'),
+      userId: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 100 }),
+      nonce: fc.uint8Array({ minLength: 16, maxLength: 16 }).map((raw) => Buffer.from(raw)),
+      assignedAtMs: fc.integer({ min: 0, max: 2 ** 45 }),
+      expiresAtMs: fc.integer({ min: 0, max: 2 ** 45 }),
+      propensity: fc.option(fc.double({ min: 1e-12, max: 1, noNaN: true }), { nil: undefined }),
+      confidence: fc.double({ min: 0, max: 1, noNaN: true }),
+      stateVersion: fc.integer({ min: 0, max: 2 ** 40 }),
+      macKeyId: fc.constant('k1'),
+    },
+    { noNullPrototype: true },
+  );
   fc.assert(
     fc.property(arbitrary, (some) => {
       const read = codec.verify(codec.sign(some));
