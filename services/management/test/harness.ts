@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import {
+  carriesApiKey,
   createApiKeyGuard,
   createAssignmentIdCodec,
   createNextAuthReader,
   createProxyTrust,
   createSessionGuard,
+  getPrincipal,
   makeApiKey,
 } from '@bandit/auth';
 import { createInProcessBus } from '@bandit/bus';
@@ -15,7 +17,7 @@ import { createHttpServer, type HttpServer } from '@bandit/http';
 import type { InjectOptions } from 'fastify';
 import { Registry } from 'prom-client';
 import type { Test } from 'tap';
-import { type Access, buildApp, createAccess, createCompany, type ManagementDeps } from '../src/index.ts';
+import { type Access, buildApp, createCompany, type ManagementDeps } from '../src/index.ts';
 
 /** Signs the ids of assignments inserted by `insertAssignment`. */
 export const codec = createAssignmentIdCodec([{ id: 'k1', key: Buffer.alloc(32, 7) }]);
@@ -202,7 +204,17 @@ function accessOf({ db }: TestDatabase, nowMs: () => number): Access {
     loadKey: (keyId) => findApiKey(db, keyId),
     nowMs,
   });
-  return createAccess({ sessions, keys });
+  return {
+    session: sessions.session,
+    admin: sessions.admin,
+    sessionOrEventsKey: async (request) =>
+      carriesApiKey(request.headers) ? keys.check(request, 'events') : sessions.session(request),
+    callerOf: (request) => {
+      const principal = getPrincipal(request);
+      const actor = principal.kind === 'session' ? principal.memberId : principal.apiKeyId;
+      return { companyId: principal.companyId, actor };
+    },
+  };
 }
 
 async function createServer(deps: ManagementDeps): Promise<HttpServer> {

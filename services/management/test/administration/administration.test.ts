@@ -65,7 +65,11 @@ async function testCompanies(t: Test, { app, db, store }: Harness): Promise<void
       platformToken,
       `Basic ${platformToken}`,
     ]) {
-      t.match(await post(body, header), { status: 401, body: { code: 'UNAUTHORIZED' } }, header);
+      t.match(
+        await post(body, header),
+        { status: 401, body: { code: 'UNAUTHORIZED' } },
+        header ?? 'no header',
+      );
     }
     const closed = await createHarness(t, store, { platformToken: undefined });
     for (const header of ['Bearer undefined', 'Bearer ', bearer]) {
