@@ -49,6 +49,7 @@ export const limits = {
   funnelsListMax: 10_000,
   dueExperimentsPerPollMax: 100,
   funnelRewardRetriesMax: 5,
+  resultsLogTrialsMax: 200_000,
   attributionWindowSecondsMax: 2_592_000,
   algorithmConfigBytesMax: 8_192,
 

@@ -12,3 +12,6 @@ export {
 export type { AssignmentIds } from './accept/identify-event.ts';
 export type { Access } from './accept/routes/app.ts';
 export { buildApp, type IngestAppDeps } from './build-app.ts';
+export type { LearnerLog } from './learner/learner-log.ts';
+export { createLearnerMetrics, type LearnerMetrics } from './learner/learner-metrics.ts';
+export { createLearnerRuntime, type LearnerDeps, type LearnerRuntime } from './learner/learner-runtime.ts';

@@ -19,5 +19,6 @@ const statements = [
     written_at timestamptz not null default clock_timestamp(),
     primary key (token, company_id, nonce)
   )`,
+  `create index assignment_outcomes_by_experiment on assignment_outcomes (company_id, experiment_id)`,
   `grant select, insert, update, delete on rebuild_outcomes to bandit_learner`,
 ];

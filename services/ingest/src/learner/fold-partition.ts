@@ -68,12 +68,13 @@ interface Standing {
  * Folds of partitions: reads the next settled batches, learns them in memory, then writes state, counters and cursor in
  * one short transaction that goes through only if nobody moved the partition meanwhile. No lock is held while learning.
  *
- * @returns a function that folds the next chunk of one partition; undefined when there was nothing to do. When it
+ * @returns a function that folds the next chunk of one partition; undefined when there was nothing to do,
+ *   'unsettled' when older transactions keep the next facts back. When it
  *   throws, nothing was written, and the next call starts from what the database holds. One call a partition at a time.
  */
 export function createPartitionFolder(
   deps: FoldDeps,
-): (partition: number) => Promise<FoldReport | undefined> {
+): (partition: number) => Promise<FoldReport | 'unsettled' | undefined> {
   const standings = new Map<number, Standing>();
   return async (partition) => {
     const range = await readFoldRange(deps.db, partition, limits.learnerChunkFactsMax);
@@ -81,7 +82,7 @@ export function createPartitionFolder(
     if (standing?.cursorBatch !== range.cursorBatch || standing.foldSeq !== range.foldSeq)
       deps.cache.dropPartition(partition);
     const swaps = deps.findSwaps?.(partition) ?? [];
-    if (range.nFacts === 0 && swaps.length === 0) return undefined;
+    if (range.nFacts === 0 && swaps.length === 0) return range.hasUnsettled ? 'unsettled' : undefined;
     try {
       const report = await foldRange(deps, range, swaps);
       standings.set(partition, { cursorBatch: range.throughBatch, foldSeq: range.foldSeq + 1 });

@@ -106,7 +106,8 @@ export async function putStates(db: Kysely<Database>, states: readonly NewState[
   }
 }
 
-async function addExceptions(
+/** Facts on record as not learned. */
+export async function addExceptions(
   trx: Kysely<Database>,
   partition: number,
   exceptions: readonly NewException[],

@@ -3,5 +3,8 @@ export * from './count-facts.ts';
 export * from './day-sums.ts';
 export * from './learner-experiments.ts';
 export * from './outcomes.ts';
+export * from './partition-locks.ts';
+export * from './published-events.ts';
 export * from './read-facts.ts';
 export * from './read-fold-range.ts';
+export * from './rebuild-queries.ts';

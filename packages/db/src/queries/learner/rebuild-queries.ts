@@ -1,0 +1,189 @@
+/** What a refresh reads of the recorded history, and how it swaps its result in. */
+import { type Kysely, sql } from 'kysely';
+import type { Database } from '../../schema.ts';
+import { addExceptions, type NewException, type NewState, putStates } from './commit-fold.ts';
+import { type DaySums, replaceDaySums } from './day-sums.ts';
+import type { ExperimentKey } from './learner-experiments.ts';
+
+export interface PartitionStanding {
+  readonly cursorBatch: number;
+  readonly foldSeq: number;
+}
+
+/** @param isLocked holds the row until the transaction ends: no fold of the partition can be committed meanwhile */
+export async function readStanding(
+  db: Kysely<Database>,
+  partition: number,
+  isLocked: boolean,
+): Promise<PartitionStanding> {
+  const query = db
+    .selectFrom('learner_partitions')
+    .select(['cursor_batch', 'fold_seq'])
+    .where('partition', '=', partition);
+  const row = await (isLocked ? query.forUpdate() : query).executeTakeFirstOrThrow();
+  return { cursorBatch: row.cursor_batch, foldSeq: row.fold_seq };
+}
+
+/** End of the next page of a partition's history after `afterBatch`: whole batches, about `factsMax` facts. */
+export async function findPageEnd(
+  db: Kysely<Database>,
+  partition: number,
+  afterBatch: number,
+  throughBatch: number,
+  factsMax: number,
+): Promise<number> {
+  const { rows } = await sql<{ batch: number }>`
+    select batch from (
+      select batch, sum(n_assignments + n_events) over (order by batch) as n_facts from fact_batches
+      where partition = ${partition} and batch > ${afterBatch} and batch <= ${throughBatch}
+      order by batch limit ${factsMax}
+    ) b
+    where n_facts >= ${factsMax} order by batch limit 1`.execute(db);
+  return rows[0]?.batch ?? throughBatch;
+}
+
+export interface RecordedFold {
+  readonly seq: number;
+  readonly throughBatch: number;
+}
+
+/** Recorded folds that end in (afterBatch, throughBatch], in order. */
+export async function listFolds(
+  db: Kysely<Database>,
+  partition: number,
+  afterBatch: number,
+  throughBatch: number,
+): Promise<RecordedFold[]> {
+  const rows = await db
+    .selectFrom('folds')
+    .select(['seq', 'through_batch'])
+    .where('partition', '=', partition)
+    .where('through_batch', '>', afterBatch)
+    .where('through_batch', '<=', throughBatch)
+    .orderBy('seq')
+    .execute();
+  return rows.map((row) => ({ seq: row.seq, throughBatch: row.through_batch }));
+}
+
+export interface RecordedSwap {
+  readonly seq: number;
+  /** It applies before every fold of a higher number. */
+  readonly afterFold: number;
+}
+
+export async function listSwaps(
+  db: Kysely<Database>,
+  { companyId, experimentId }: ExperimentKey,
+  afterSeq: number,
+): Promise<RecordedSwap[]> {
+  const rows = await db
+    .selectFrom('model_swaps')
+    .select(['seq', 'after_fold'])
+    .where('company_id', '=', companyId)
+    .where('experiment_id', '=', experimentId)
+    .where('seq', '>', afterSeq)
+    .orderBy('seq')
+    .execute();
+  return rows.map((row) => ({ seq: row.seq, afterFold: row.after_fold }));
+}
+
+export async function loadSwapNetwork(
+  db: Kysely<Database>,
+  { companyId, experimentId }: ExperimentKey,
+  seq: number,
+): Promise<Uint8Array> {
+  const row = await db
+    .selectFrom('model_swaps')
+    .select('network')
+    .where('company_id', '=', companyId)
+    .where('experiment_id', '=', experimentId)
+    .where('seq', '=', seq)
+    .executeTakeFirstOrThrow();
+  return row.network;
+}
+
+export interface RebuiltExperiment {
+  readonly partition: number;
+  readonly token: string;
+  /** `version` is set here: one more than what is stored. */
+  readonly state: Omit<NewState, 'version'>;
+  readonly days: readonly DaySums[];
+  /** Facts that were learned before and cannot be now. */
+  readonly exceptions: readonly NewException[];
+}
+
+/**
+ * Swaps a rebuilt experiment in. Needs the lock of `readStanding`, and its transaction.
+ *
+ * @returns the new version of the state
+ */
+export async function swapRebuilt(trx: Kysely<Database>, rebuilt: RebuiltExperiment): Promise<number> {
+  const { partition, token, state, days, exceptions } = rebuilt;
+  const version = await nextVersion(trx, state);
+  await putStates(trx, [{ ...state, version }]);
+  await replaceDaySums(trx, state, days);
+  await swapOutcomes(trx, state, token);
+  await addExceptions(trx, partition, exceptions);
+  // The fold number moves although nothing was folded: other processes drop what they hold decoded.
+  await trx
+    .updateTable('learner_partitions')
+    .set((eb) => ({
+      fold_seq: eb('fold_seq', '+', 1),
+      n_learned: eb('n_learned', '-', exceptions.length),
+      n_excepted: eb('n_excepted', '+', exceptions.length),
+    }))
+    .where('partition', '=', partition)
+    .execute();
+  return version;
+}
+
+async function nextVersion(
+  trx: Kysely<Database>,
+  { companyId, experimentId }: ExperimentKey,
+): Promise<number> {
+  const row = await trx
+    .selectFrom('experiment_states')
+    .select('version')
+    .where('company_id', '=', companyId)
+    .where('experiment_id', '=', experimentId)
+    .executeTakeFirst();
+  return (row?.version ?? 0) + 1;
+}
+
+const outcomeColumns = sql.raw(
+  'company_id, nonce, experiment_id, trial_number, conversion_reward, funnel_reward, reward, first_rewarded_at',
+);
+
+/** Only what differs is written: after a history without manual changes, nothing. */
+async function swapOutcomes(
+  trx: Kysely<Database>,
+  { companyId, experimentId }: ExperimentKey,
+  token: string,
+): Promise<void> {
+  await sql`
+    delete from assignment_outcomes o
+    where o.company_id = ${companyId} and o.experiment_id = ${experimentId}
+      and not exists (select 1 from rebuild_outcomes r where r.token = ${token} and r.company_id = o.company_id
+        and r.nonce = o.nonce)`.execute(trx);
+  await sql`
+    insert into assignment_outcomes (${outcomeColumns})
+    select ${outcomeColumns} from (
+      select ${outcomeColumns} from rebuild_outcomes where token = ${token}
+      except
+      select ${outcomeColumns} from assignment_outcomes
+      where company_id = ${companyId} and experiment_id = ${experimentId}
+    ) changed
+    on conflict (company_id, nonce) do update set trial_number = excluded.trial_number,
+      conversion_reward = excluded.conversion_reward, funnel_reward = excluded.funnel_reward,
+      reward = excluded.reward, first_rewarded_at = excluded.first_rewarded_at`.execute(trx);
+}
+
+/** Drops what a rebuild collected aside. */
+export async function dropRebuild(db: Kysely<Database>, token: string): Promise<void> {
+  await db.deleteFrom('rebuild_outcomes').where('token', '=', token).execute();
+}
+
+/** Drops what rebuilds left that never ended: their process died. */
+export async function dropAbandonedRebuilds(db: Kysely<Database>): Promise<void> {
+  await sql`delete from rebuild_outcomes where written_at < clock_timestamp() - interval '1 day'`.execute(db);
+}
