@@ -46,7 +46,8 @@ export function integrateBest(laws: readonly Law[], value: (point: number) => nu
   const total = result.best.reduce((sum, p) => sum + p, 0);
   const probabilities = new Float64Array(laws.length);
   active.forEach((index, i) => {
-    probabilities[index] = result.best[i]! / total;
+    // A law without rivals is the largest, however well its mass came out.
+    probabilities[index] = rivals.length === 1 ? 1 : result.best[i]! / total;
   });
   return { probabilities, expectedMax: result.expectedMax / total };
 }

@@ -13,7 +13,7 @@ export interface StudentLaw {
 /**
  * P(arm k has the largest mean) when the means are independent Student-t laws.
  *
- * Locations and scales are first measured from the first arm in units of the largest scale, so that shifting or
+ * Locations and scales are first measured from the largest location in units of the largest scale, so that shifting or
  * scaling all of them together changes nothing but rounding.
  *
  * @param laws shape [K]
@@ -41,11 +41,14 @@ function standardise(laws: readonly StudentLaw[]): { laws: Law[]; origin: number
       );
     }
   });
-  const origin = laws[0]!.location;
+  // Seen from the largest, the contenders are near 0, where doubles are dense.
+  const origin = laws.reduce((largest, { location }) => Math.max(largest, location), -Infinity);
   const unit = laws.reduce((largest, { scale }) => Math.max(largest, scale), 0);
-  const scaled = laws.map(({ location, scale, degrees }) =>
-    studentLaw((location - origin) / unit, Math.max(scale / unit, 1e-100), degrees),
-  );
+  const scaled = laws.map(({ location, scale, degrees }) => {
+    const centre = (location - origin) / unit;
+    // A law narrower than doubles can tell at its place is as good as a point, and so is one a little wider.
+    return studentLaw(centre, Math.max(scale / unit, 1e-10 * Math.abs(centre), 1e-100), degrees);
+  });
   return { laws: scaled, origin, unit };
 }
 

@@ -19,11 +19,16 @@ export function betaThompson(live: LiveSums, prior: { alpha: number; beta: numbe
 /**
  * P(each arm's mean is the highest) for numeric rewards, from `numericPosteriors`.
  *
- * @returns shape [K], sums to 1; the shares by weight until the pooled variance is above 0
+ * @returns shape [K], sums to 1; the shares by weight until the rewards have a spread
  */
 export function numericThompson(live: LiveSums): Float64Array {
   // Without spread in the rewards nothing is known about how far a mean can be off.
-  return live.pooledVariance > 0 ? studentBest(numericPosteriors(live)) : live.shares.slice();
+  return hasSpread(live) ? studentBest(numericPosteriors(live)) : live.shares.slice();
+}
+
+/** Whether rewards differ at all. Variances below 1e-280 are taken for 0: their parts would underflow. */
+export function hasSpread({ pooledVariance }: LiveSums): boolean {
+  return pooledVariance > 1e-280;
 }
 
 /**
@@ -32,7 +37,7 @@ export function numericThompson(live: LiveSums): Float64Array {
  * nothing. The mean of arm k is then Student-t with 2 a degrees of freedom, location m0 + n (x - m0)/(1 + n), scale
  * sqrt(b / (a (1 + n))), a = 1 + n/2, b = b0 + n v/2 + n (x - m0)^2 / (2 (1 + n)), with x and v the arm's mean and variance.
  *
- * @param live with pooledVariance > 0
+ * @param live with `hasSpread`
  * @returns shape [K]; locations measured from the pooled mean, so that a large common offset costs no digits
  * Source: Gelman et al., Bayesian Data Analysis, 3rd ed. (2013), section 3.3.
  */
@@ -49,5 +54,5 @@ export function numericPosteriors(live: LiveSums): StudentLaw[] {
 /** P(each arm is the best one | state), whatever the policy: Beta(1 + s, 1 + n - s) or Normal-inverse-gamma. */
 export function bestConfidence(live: LiveSums, options: ResolvedOptions): Float64Array {
   if (options.reward === 'binary') return betaThompson(live, { alpha: 1, beta: 1 });
-  return live.pooledVariance > 0 ? numericThompson(live) : live.n.map(() => 1 / live.n.length);
+  return hasSpread(live) ? numericThompson(live) : live.n.map(() => 1 / live.n.length);
 }

@@ -1,7 +1,7 @@
 import { betaBest, betaExpectedMax } from '../best/beta-best.ts';
 import { studentBest, studentExpectedMax } from '../best/student-best.ts';
 import { sumsAsLive } from '../context-free/live-sums.ts';
-import { numericPosteriors } from '../context-free/thompson.ts';
+import { hasSpread, numericPosteriors } from '../context-free/thompson.ts';
 import type { ArmSums } from '../policy.ts';
 import { checkCounts } from './interval.ts';
 
@@ -43,7 +43,7 @@ function judgeMeans(sums: readonly ArmSums[]): BestArm[] {
     );
   });
   const live = sumsAsLive(sums);
-  if (!(live.pooledVariance > 0)) {
+  if (!hasSpread(live)) {
     return sums.map(() => ({ probabilityBest: 1 / sums.length, expectedLoss: 0 }));
   }
   const laws = numericPosteriors(live);

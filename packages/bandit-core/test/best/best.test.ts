@@ -229,6 +229,22 @@ t.test('shifting and scaling all laws together changes nothing', (t) => {
   t.end();
 });
 
+t.test('laws of any place and width give probabilities', (t) => {
+  const law = fc.record({
+    location: fc.double({ min: -1e18, max: 1e18, noNaN: true }),
+    scale: fc.double({ min: 1e-9, max: 1e10, noNaN: true }),
+    degrees: fc.double({ min: 2, max: 1e6, noNaN: true }),
+  });
+  fc.assert(
+    fc.property(fc.array(law, { minLength: 1, maxLength: 8 }), (laws) => {
+      const best = studentBest(laws);
+      return best.every((p) => p >= 0) && Math.abs(best.reduce((sum, p) => sum + p, 0) - 1) < 1e-9;
+    }),
+    { ...runs, numRuns: 300 },
+  );
+  t.end();
+});
+
 t.test('the mean of the largest', (t) => {
   // Largest of K uniforms: K / (K + 1). Of one arm: its mean.
   t.ok(Math.abs(betaExpectedMax([1, 1, 1], [1, 1, 1]) - 3 / 4) < 1e-12);
