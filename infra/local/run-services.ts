@@ -21,6 +21,7 @@ import {
   buildApp as buildIngest,
   createAcceptMetrics,
   createAcceptRuntime,
+  createLearnerMetrics,
   createLearnerRuntime,
 } from '@bandit/ingest';
 import {
@@ -57,7 +58,7 @@ export interface RunningServices {
 
 /** Starts what runs beside the routes and registers the routes of all three services. */
 export async function runServices(options: ServicesOptions): Promise<RunningServices> {
-  const { app, store, ids, nowMs, registry, log } = options;
+  const { app, config, store, ids, nowMs, registry, log } = options;
   const steps: ShutdownStep[] = [];
   const owns = (name: string, close: () => unknown): void => void steps.push({ name, close });
 
@@ -80,7 +81,15 @@ export async function runServices(options: ServicesOptions): Promise<RunningServ
   owns('key usage', keyUsage.close);
   const access = await openAccess(options, directory, keyUsage.note);
 
-  const learner = createLearnerRuntime({ db: store.learner, bus, nowMs, log, registry });
+  const learner = createLearnerRuntime({
+    db: store.learner,
+    bus,
+    nowMs,
+    log,
+    isShared: config.databaseUrl !== undefined,
+    randomBytes,
+    metrics: createLearnerMetrics(registry),
+  });
   await learner.start();
   owns('learner', learner.close);
   const accept = createAcceptRuntime({
