@@ -50,6 +50,8 @@ export const limits = {
   dueExperimentsPerPollMax: 100,
   funnelRewardRetriesMax: 5,
   resultsLogTrialsMax: 200_000,
+  resultsQueueMax: 100,
+  resultsTimeoutMs: 10_000,
   attributionWindowSecondsMax: 2_592_000,
   algorithmConfigBytesMax: 8_192,
 

@@ -1,6 +1,6 @@
 import type { Results, TreatmentResult } from '@bandit/contracts';
 import { type Arm, type PolicySpec, preparePolicy, type ResolvedOptions, resolveOptions } from '@bandit/core';
-import type { ExperimentRow, ServingState, TreatmentRow } from '@bandit/db';
+import type { ExperimentRow, RewardedTrial, ServingState, TreatmentRow } from '@bandit/db';
 import { countPending, type WindowStart } from './count-pending.ts';
 import { inferResults } from './infer-results.ts';
 import { alpha, type InferredTreatment, type MeasuredTreatment } from './measured-treatment.ts';
@@ -16,6 +16,8 @@ export interface ResultsInput {
   readonly start: WindowStart | undefined;
   /** Trials per treatment id whose window is open, of the day in which windows begin to be open. */
   readonly openOnFirstDay: ReadonlyMap<string, number>;
+  /** Of a contextual experiment that could have a winner; undefined when not read. */
+  readonly rewarded: readonly RewardedTrial[] | undefined;
   /** Database time. */
   readonly nowMs: number;
 }
@@ -36,7 +38,10 @@ export function buildResults(input: ResultsInput): Results {
   const options = optionsOf(experiment);
   const measured = treatments.map((treatment) => measure(treatment, input.days));
   const policy = currentPolicy(input);
-  const inference = inferResults(options, measured, policy?.confidence);
+  const inference = inferResults(options, measured, policy?.confidence, {
+    rewarded: input.rewarded,
+    weights: treatments.map((treatment) => treatment.weight),
+  });
   const lines = treatments.map((treatment, k) =>
     presentLine(treatment, measured[k]!, input, inference.treatments[k]!, policy?.pmf[k] ?? 0),
   );

@@ -1,6 +1,7 @@
 import type { ResultMethod } from '@bandit/contracts';
+import type { ResolvedOptions } from '@bandit/core';
+import { type ContextualLog, declareContextualWinner } from './declare-contextual-winner.ts';
 import type { Inference, MeasuredTreatment } from './measured-treatment.ts';
-import { noWinner } from './state-winner.ts';
 
 /**
  * Contextual experiments: plain sums lie, because each treatment was shown to the users it suits. Means are weighted by
@@ -9,8 +10,10 @@ import { noWinner } from './state-winner.ts';
  * @param confidence P(best) by arm index for a request without context; undefined while nothing was learned
  */
 export function inferContextual(
+  options: ResolvedOptions,
   treatments: readonly MeasuredTreatment[],
   confidence: ArrayLike<number> | undefined,
+  log: ContextualLog | undefined,
 ): Inference {
   const means = treatments.map(({ totals }) =>
     totals.ipwSum > 0 ? totals.ipwRewardSum / totals.ipwSum : null,
@@ -27,10 +30,7 @@ export function inferContextual(
         expectedLoss: isLive && mean !== null ? Math.max(0, top - mean) : null,
       };
     }),
-    winner: noWinner(
-      'No winner is declared for a contextual algorithm without a declared lower bound on every propensity.',
-      unavailable('takes a lower bound on every propensity and rewards in [0, 1]'),
-    ),
+    winner: declareContextualWinner(options, treatments, log),
     winnerIfRatesConstant: null,
     methods: {
       rewardMean: {

@@ -5,6 +5,7 @@
  */
 import type { ResultMethod } from '@bandit/contracts';
 import { judgeArms, type ResolvedOptions } from '@bandit/core';
+import type { ContextualLog } from './declare-contextual-winner.ts';
 import { inferContextual } from './infer-contextual.ts';
 import { inferNumeric } from './infer-numeric.ts';
 import { inferRates } from './infer-rates.ts';
@@ -14,14 +15,15 @@ import type { Inference, MeasuredTreatment } from './measured-treatment.ts';
  * @param treatments every treatment the experiment ever had, by arm index
  * @param confidence P(best) by arm index as the contextual policy sees a request without context; undefined for
  *   context-free algorithms, and while nothing was learned
+ * @param log what a contextual winner is declared from; left out, none is
  */
 export function inferResults(
   options: ResolvedOptions,
   treatments: readonly MeasuredTreatment[],
   confidence: ArrayLike<number> | undefined,
+  log?: ContextualLog,
 ): Inference {
-  const isContextual = options.algorithm === 'LINEAR_CONTEXTUAL' || options.algorithm === 'NEURAL_CONTEXTUAL';
-  if (isContextual) return inferContextual(treatments, confidence);
+  if (isContextual(options)) return inferContextual(options, treatments, confidence, log);
   const family =
     options.reward === 'binary' ? inferRates(treatments) : inferNumeric(treatments, options.valueRange);
   const { means, intervals, winner, winnerIfRatesConstant } = family;
@@ -37,6 +39,10 @@ export function inferResults(
     winnerIfRatesConstant,
     methods: { ...family.methods, ...judgeMethods(options.reward) },
   };
+}
+
+export function isContextual({ algorithm }: ResolvedOptions): boolean {
+  return algorithm === 'LINEAR_CONTEXTUAL' || algorithm === 'NEURAL_CONTEXTUAL';
 }
 
 /** Shape of `treatments`; undefined for those that are not live. */

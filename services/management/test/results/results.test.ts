@@ -1,10 +1,11 @@
-import type { Results, TreatmentResult } from '@bandit/contracts';
+import { limits, type Results, type TreatmentResult } from '@bandit/contracts';
 import { betaBest, createLearner, rateInterval, resolveOptions } from '@bandit/core';
 import { createTestDatabase } from '@bandit/db/testing';
 import t from 'tap';
 import { countPending, windowStart } from '../../src/results/count-pending.ts';
 import { inferResults } from '../../src/results/infer-results.ts';
 import type { MeasuredTreatment } from '../../src/results/measured-treatment.ts';
+import { createResultsThread } from '../../src/results/results-thread.ts';
 import { sumDays, type TreatmentDay } from '../../src/results/sum-days.ts';
 import { createHarness, insertAssignment } from '../harness.ts';
 
@@ -187,6 +188,92 @@ t.test('contextual: means by SNIPS, never a winner, P(best) by the model', (t) =
   t.end();
 });
 
+t.test('contextual with a floor: the randomisation decides, whatever the sums say', (t) => {
+  const options = resolveOptions({ algorithm: 'LINEAR_CONTEXTUAL', config: { explorationFloor: 0.4 } });
+  const days = (id: string) => [binaryDay(id, '2026-01-01', 1_000, 500)];
+  const treatments = [measured('a', days('a')), measured('b', days('b'))];
+  // Both drawn half the time; a is rewarded in 3 of 4 rewarded trials.
+  const rewarded = Array.from({ length: 400 }, (_, k) => ({
+    treatmentId: k % 4 === 0 ? 'b' : 'a',
+    propensity: 0.5,
+    reward: 1,
+  }));
+  const infer = (log: Parameters<typeof inferResults>[3]) =>
+    inferResults(options, treatments, undefined, log).winner;
+  t.match(infer({ rewarded, weights: [1, 1] }), {
+    isDeclared: true,
+    leaderId: 'a',
+    method: { kind: 'exact' },
+  });
+  const even = rewarded.map((trial, k) => ({ ...trial, treatmentId: k % 2 === 0 ? 'a' : 'b' }));
+  t.match(infer({ rewarded: even, weights: [1, 1] }), { isDeclared: false });
+  t.match(infer({ rewarded: undefined, weights: [1, 1] }), { isDeclared: false, statement: /longer than/ });
+  const below = rewarded.map((trial) => ({ ...trial, propensity: 0.1 }));
+  t.match(infer({ rewarded: below, weights: [1, 1] }), {
+    isDeclared: false,
+    statement: /outside its declared bounds/,
+  });
+  t.match(infer({ rewarded: [], weights: [1, 1] }), { isDeclared: false, logEvidence: 0 });
+  const free = resolveOptions({ algorithm: 'LINEAR_CONTEXTUAL', config: {} });
+  const noFloor = inferResults(free, treatments, undefined, { rewarded, weights: [1, 1] }).winner;
+  t.match(noFloor, { isDeclared: false, statement: /configure explorationFloor/ });
+  t.end();
+});
+
+t.test('results thread', async (t) => {
+  const now = new Date();
+  const experiment = {
+    company_id: 'cmp_1',
+    id: 'exp_1',
+    partition: 0,
+    name: 'E',
+    description: null,
+    algorithm: 'UCB1',
+    algorithm_config: {},
+    content_type: 'PLAIN_TEXT',
+    status: 'draft',
+    assignment_ttl: 0,
+    end_at: null,
+    activated_at: null,
+    created_at: now,
+    updated_at: now,
+  } as const;
+  const input = {
+    experiment,
+    treatments: [],
+    days: [],
+    state: undefined,
+    start: undefined,
+    openOnFirstDay: new Map(),
+    rewarded: undefined,
+    nowMs: 0,
+  };
+
+  await t.test("a failure is that request's alone", async (t) => {
+    const thread = createResultsThread();
+    t.teardown(() => thread.close());
+    const broken = { ...input, experiment: { ...experiment, algorithm: 'NONE' as 'UCB1' } };
+    const [first, second] = await Promise.allSettled([thread.build(broken), thread.build(input)]);
+    t.match(first, { status: 'rejected', reason: { message: /could not be computed.*NONE/s } });
+    t.match(second, { status: 'fulfilled', value: { experimentId: 'exp_1', treatments: [] } });
+  });
+
+  await t.test('past its time a request is 503, and so is every request after close', async (t) => {
+    const thread = createResultsThread(0);
+    await t.rejects(thread.build(input), { code: 'OVERLOADED' });
+    await thread.close();
+    await t.rejects(thread.build(input), { code: 'OVERLOADED' });
+  });
+
+  await t.test('a full queue refuses the next one at once', async (t) => {
+    const thread = createResultsThread();
+    const queued = Array.from({ length: limits.resultsQueueMax }, () => thread.build(input));
+    await t.rejects(thread.build(input), { code: 'OVERLOADED' });
+    t.equal((await Promise.all(queued)).length, limits.resultsQueueMax);
+    await thread.close();
+  });
+});
+
 t.test('results route', async (t) => {
   const harness = await createHarness(t, await createTestDatabase(t));
   const { db } = harness;
@@ -315,6 +402,26 @@ t.test('results route', async (t) => {
     ]);
     t.equal(results.treatments.length, 2);
     t.equal(results.totals.trials, 10);
+  });
+
+  await t.test('a contextual experiment with a floor is judged by its rewarded draws', async (t) => {
+    const algorithm = 'LINEAR_CONTEXTUAL';
+    const made = await tenant.activeExperiment({ algorithm, algorithmConfig: { explorationFloor: 0.4 } });
+    const [a, b] = made.treatments.map((treatment) => treatment.id) as [string, string];
+    const own = { company_id: tenant.companyId, experiment_id: made.id };
+    const reward = async (treatmentId: string, source: 'draw' | 'client') => {
+      const of = { companyId: tenant.companyId, experimentId: made.id, treatmentId, userId: 'u' };
+      const nonce = await insertAssignment(db, of, { source });
+      await db
+        .insertInto('assignment_outcomes')
+        .values({ ...own, nonce, trial_number: null, conversion_reward: 1, funnel_reward: null, reward: 1 })
+        .execute();
+    };
+    for (let k = 0; k < 60; k += 1) await reward(a, 'draw');
+    // Self-reported trials have no propensity and do not enter.
+    for (let k = 0; k < 60; k += 1) await reward(b, 'client');
+    const { winner } = await read(made.id);
+    t.match(winner, { isDeclared: true, leaderId: a });
   });
 
   await t.test('pending trials are those whose window is open', async (t) => {

@@ -32,6 +32,7 @@ export * from './list-experiments.ts';
 export * from './list-funnels.ts';
 export * from './list-members.ts';
 export * from './list-reward-event-ids.ts';
+export * from './list-rewarded-trials.ts';
 export * from './list-treatment-days.ts';
 export * from './list-treatments.ts';
 export * from './lock-company.ts';

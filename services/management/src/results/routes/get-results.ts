@@ -4,8 +4,13 @@ import type { App } from '../../app.ts';
 import type { ManagementDeps } from '../../management-deps.ts';
 import { readResults } from '../read-results.ts';
 import { resultsExample } from '../results-example.ts';
+import type { ResultsThread } from '../results-thread.ts';
 
-export function registerGetResults(app: App, deps: ManagementDeps): void {
+export function registerGetResults(
+  app: App,
+  deps: ManagementDeps,
+  thread: Pick<ResultsThread, 'build'>,
+): void {
   app.get(
     '/experiments/:id/results',
     {
@@ -21,7 +26,8 @@ export function registerGetResults(app: App, deps: ManagementDeps): void {
     async (request) => {
       const { companyId } = deps.access.callerOf(request);
       const nowMs = deps.nowMs();
-      return succeed(await readResults(deps.db, companyId, request.params.id, nowMs), nowMs);
+      const results = await readResults(deps.db, companyId, request.params.id, nowMs, thread.build);
+      return succeed(results, nowMs);
     },
   );
 }
