@@ -13,6 +13,8 @@ const frameworkCodes: Readonly<Record<string, { code: ErrorCode; message: string
     message: 'the body is not as long as content-length says',
   },
   FST_ERR_BAD_URL: { code: 'MALFORMED_REQUEST', message: 'the path is not a valid URL path' },
+  FST_ERR_MAX_PARAM_LENGTH: { code: 'MALFORMED_REQUEST', message: 'a part of the path is too long' },
+  FST_ERR_HANDLER_TIMEOUT: { code: 'OVERLOADED', message: 'the answer took too long: try again' },
   FST_ERR_ASYNC_CONSTRAINT: { code: 'MALFORMED_REQUEST', message: 'the request cannot be routed' },
 };
 
@@ -27,6 +29,8 @@ export function answerFailure(
   nowMs: number,
 ): void {
   const answer = toApiError(error);
+  // Errors before routing have passed no hook.
+  reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
   if (answer.statusCode >= 500) {
     const level = answer.code === 'INTERNAL_ERROR' ? 'error' : 'warn';
     request.log[level]({ err: error, code: answer.code, route: request.routeOptions.url }, 'request failed');
@@ -34,6 +38,7 @@ export function answerFailure(
   if (answer.statusCode === 429 || answer.statusCode === 503) {
     if (!reply.hasHeader('retry-after')) reply.header('retry-after', String(limits.retryAfterSeconds));
   }
+  if (answer.statusCode === 401) reply.header('www-authenticate', 'Bearer');
   // What is left of a refused body is not read: the connection cannot carry another request.
   if (answer.statusCode === 413) reply.header('connection', 'close');
   reply
@@ -51,7 +56,11 @@ export function answerUnknownRoute(request: FastifyRequest, reply: FastifyReply,
 
 function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
-  const { code, statusCode, cause } = error as { code?: string; statusCode?: number; cause?: unknown };
+  const { code, statusCode, cause } = (error ?? {}) as {
+    code?: string;
+    statusCode?: number;
+    cause?: unknown;
+  };
   if (cause instanceof ApiError) return cause;
   const known = code === undefined ? undefined : frameworkCodes[code];
   if (known !== undefined) return new ApiError(known.code, known.message, { cause: error });

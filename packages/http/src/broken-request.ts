@@ -10,12 +10,12 @@ interface BrokenAnswer {
 const answers: Readonly<Record<string, BrokenAnswer>> = {
   HPE_HEADER_OVERFLOW: {
     status: '431 Request Header Fields Too Large',
-    code: 'MALFORMED_REQUEST',
+    code: 'HEADERS_TOO_LARGE',
     message: 'the headers are larger than this server takes',
   },
   ERR_HTTP_REQUEST_TIMEOUT: {
     status: '408 Request Timeout',
-    code: 'MALFORMED_REQUEST',
+    code: 'REQUEST_TIMEOUT',
     message: 'the request did not arrive in time',
   },
 };
@@ -25,9 +25,18 @@ const other: BrokenAnswer = {
   message: 'the request is not valid HTTP',
 };
 
-/** What never became a request (bad framing, too slow, headers too large): the envelope on the bare socket, then closed. */
-export function answerBrokenRequest(error: { code?: string }, socket: Socket, nowMs: number): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+/**
+ * What never became a request (bad framing, too slow, headers too large): the envelope on the bare socket, then closed.
+ *
+ * @param requestId for `x-request-id`, as on every answer
+ */
+export function answerBrokenRequest(
+  error: { code?: string },
+  socket: Socket,
+  requestId: string,
+  nowMs: number,
+): void {
+  if (error.code === 'ECONNRESET' || !socket.writable || isAnswering(socket)) {
     socket.destroy();
     return;
   }
@@ -37,7 +46,18 @@ export function answerBrokenRequest(error: { code?: string }, socket: Socket, no
     `HTTP/1.1 ${answer.status}`,
     'content-type: application/json; charset=utf-8',
     `content-length: ${Buffer.byteLength(body)}`,
+    `x-request-id: ${requestId}`,
     'connection: close',
   ];
+  // Whoever does not close their half is cut: nothing reads this socket any more.
+  socket.setTimeout(lingerMs, () => socket.destroy());
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+}
+
+const lingerMs = 1_000;
+
+/** True while an earlier request's answer is on its way: writing now would end up inside it. */
+function isAnswering(socket: Socket): boolean {
+  const { _httpMessage } = socket as { _httpMessage?: { headersSent?: boolean } | null };
+  return _httpMessage?.headersSent === true;
 }

@@ -1,9 +1,10 @@
-import { limits, type NowMs } from '@bandit/contracts';
+import { ApiError, limits, type NowMs } from '@bandit/contracts';
 import cors from '@fastify/cors';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
+  LogController,
   type RawReplyDefaultExpression,
   type RawRequestDefaultExpression,
   type RawServerDefault,
@@ -16,6 +17,7 @@ import { measureRequests } from './measure-requests.ts';
 import { useOpenApi } from './open-api.ts';
 import { useOverloadShedding } from './overload.ts';
 import { type RateLimits, useRateLimits } from './rate-limits.ts';
+import { useSerializers } from './serializers.ts';
 import { useStrictValidators } from './validators.ts';
 
 export interface HttpServerOptions {
@@ -28,6 +30,8 @@ export interface HttpServerOptions {
   readonly registry: Registry;
   /** Makes the id of a request that brought none; unpredictable or counted, but unique. */
   readonly makeRequestId: () => string;
+  /** True adds Strict-Transport-Security: production stands behind TLS. */
+  readonly isProduction?: boolean;
   readonly rateLimits?: RateLimits;
   /** Browsers of these origins may call the API. */
   readonly corsOrigins?: readonly string[];
@@ -48,16 +52,13 @@ export type HttpServer = FastifyInstance<
 export async function createHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const app = Fastify({
     ...(options.logger === false ? { logger: false } : { loggerInstance: options.logger }),
-    disableRequestLogging: true,
-    bodyLimit: limits.bodyBytesMax,
-    requestTimeout: limits.requestTimeoutMs,
-    connectionTimeout: limits.connectionTimeoutMs,
-    keepAliveTimeout: limits.keepAliveTimeoutMs,
-    http: { headersTimeout: limits.headersTimeoutMs, connectionsCheckingInterval: 1_000 },
-    routerOptions: { maxParamLength: limits.urlBytesMax, ignoreTrailingSlash: false },
+    ...transport,
+    // Nothing is logged per request on the hot path.
+    logController: new LogController({ disableRequestLogging: true }),
     exposeHeadRoutes: false,
     genReqId: (request) => acceptRequestId(request.headers['x-request-id']) ?? options.makeRequestId(),
-    clientErrorHandler: (error, socket) => answerBrokenRequest(error, socket, options.nowMs()),
+    clientErrorHandler: (error, socket) =>
+      answerBrokenRequest(error, socket, options.makeRequestId(), options.nowMs()),
     frameworkErrors: (error, request, reply) =>
       answerFailure(error, request, reply as never, options.nowMs()),
     return503OnClosing: false,
@@ -66,29 +67,62 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
 
   useStrictJson(app as unknown as FastifyInstance);
   useStrictValidators(app as unknown as FastifyInstance);
+  useSerializers(app as unknown as FastifyInstance);
   app.setErrorHandler((error, request, reply) => answerFailure(error, request, reply, options.nowMs()));
   app.setNotFoundHandler((request, reply) => answerUnknownRoute(request, reply, options.nowMs()));
-  useAnswerHeaders(app as unknown as FastifyInstance);
+  useAnswerHeaders(app as unknown as FastifyInstance, options.isProduction === true);
   measureRequests(app as unknown as FastifyInstance, options.registry, options.service);
   await useOpenApi(app as unknown as FastifyInstance, options);
   await useOverloadShedding(app as unknown as FastifyInstance);
-  if (options.rateLimits) await useRateLimits(app as unknown as FastifyInstance, options.rateLimits);
+  if (options.rateLimits) useRateLimits(app as unknown as FastifyInstance, options.rateLimits, options.nowMs);
   if (options.corsOrigins?.length) await useCors(app as unknown as FastifyInstance, options.corsOrigins);
   return app;
 }
 
-const requestIdPattern = /^[A-Za-z0-9._-]{1,64}$/;
+/**
+ * What one socket may take: bytes, and time for each stage. The check interval is taken off the request's time, so that
+ * a socket that trickles is cut within `requestTimeoutMs`.
+ */
+const transport = {
+  bodyLimit: limits.bodyBytesMax,
+  requestTimeout: limits.requestTimeoutMs - limits.timeoutCheckIntervalMs,
+  connectionTimeout: limits.connectionTimeoutMs,
+  keepAliveTimeout: limits.keepAliveTimeoutMs,
+  http: {
+    headersTimeout: limits.headersTimeoutMs,
+    connectionsCheckingInterval: limits.timeoutCheckIntervalMs,
+    maxHeaderSize: limits.headerBytesMax,
+    // Checked in a hook instead, so that the refusal is the envelope.
+    requireHostHeader: false,
+  },
+  routerOptions: { maxParamLength: limits.urlBytesMax, ignoreTrailingSlash: false },
+} as const;
+
+const requestIdPattern = new RegExp(`^[A-Za-z0-9._-]{1,${limits.requestIdCharsMax}}$`);
 
 function acceptRequestId(header: string | string[] | undefined): string | undefined {
   return typeof header === 'string' && requestIdPattern.test(header) ? header : undefined;
 }
 
 /** On every answer: the request's id, and what keeps a browser from taking JSON for a page. */
-function useAnswerHeaders(app: FastifyInstance): void {
+function useAnswerHeaders(app: FastifyInstance, isProduction: boolean): void {
+  const fixed = {
+    'x-content-type-options': 'nosniff',
+    'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+    'referrer-policy': 'no-referrer',
+    ...(isProduction ? { 'strict-transport-security': 'max-age=31536000' } : {}),
+  };
   app.addHook('onRequest', (request, reply, done) => {
-    reply.header('x-request-id', request.id);
-    reply.header('x-content-type-options', 'nosniff');
-    done();
+    reply.header('x-request-id', request.id).headers(fixed);
+    if (request.headers.host === undefined && request.raw.httpVersion === '1.1') {
+      done(new ApiError('MALFORMED_REQUEST', 'the Host header is required and missing'));
+    } else if (request.url.length > limits.urlBytesMax) {
+      done(new ApiError('MALFORMED_REQUEST', `the URL must be at most ${limits.urlBytesMax} bytes long`));
+    } else done();
+  });
+  app.server.on('checkExpectation', (request, response) => {
+    // `Expect` with anything but 100-continue: there is nothing else to promise, so it is left unmet.
+    app.server.emit('request', request, response);
   });
 }
 
@@ -96,7 +130,14 @@ async function useCors(app: FastifyInstance, origins: readonly string[]): Promis
   await app.register(cors, {
     origin: [...origins],
     credentials: true,
-    exposedHeaders: ['x-request-id', 'x-total-count', 'x-recorded', 'retry-after'],
+    exposedHeaders: [
+      'x-request-id',
+      'x-total-count',
+      'x-recorded',
+      'retry-after',
+      'ratelimit',
+      'ratelimit-policy',
+    ],
     maxAge: 600,
   });
 }

@@ -1,6 +1,7 @@
 import swagger from '@fastify/swagger';
 import apiReference from '@scalar/fastify-api-reference';
 import type { FastifyInstance } from 'fastify';
+import { hoistSchemas } from './hoist-schemas.ts';
 
 /** `/openapi.json` (3.1, from the schemas) and `/docs` (its own bundle, nothing from a CDN). */
 export async function useOpenApi(app: FastifyInstance, options: { version: string }): Promise<void> {
@@ -24,10 +25,34 @@ export async function useOpenApi(app: FastifyInstance, options: { version: strin
       schema: url.startsWith('/docs') ? { ...schema, hide: true } : schema,
       url,
     }),
+    transformObject: (document) => hoistSchemas('openapiObject' in document ? document.openapiObject : {}),
   });
   app.get('/openapi.json', { schema: { hide: true }, config: { isUnlimited: true } }, () => app.swagger());
-  await app.register(apiReference, { routePrefix: '/docs', configuration: { url: '/openapi.json' } });
+  await app.register(apiReference, {
+    routePrefix: '/docs',
+    configuration: { url: '/openapi.json', withDefaultFonts: false, telemetry: false },
+    hooks: {
+      onRequest: (_request, reply, done) => {
+        reply.header('content-security-policy', docsPolicy);
+        done();
+      },
+    },
+  });
 }
+
+/** The reference page runs its own bundle, started by one inline script, and asks nobody but this server. */
+const docsPolicy = [
+  "default-src 'none'",
+  "script-src 'self' 'unsafe-inline'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data: blob:",
+  "font-src 'self' data:",
+  "connect-src 'self'",
+  "worker-src 'self' blob:",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
 
 const securitySchemes = {
   apiKey: { type: 'apiKey', in: 'header', name: 'x-api-key' },

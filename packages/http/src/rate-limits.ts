@@ -1,6 +1,7 @@
-import { ApiError } from '@bandit/contracts';
-import rateLimit from '@fastify/rate-limit';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { isIPv6 } from 'node:net';
+import { ApiError, limits, type NowMs } from '@bandit/contracts';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { TokenBuckets } from './token-buckets.ts';
 
 export interface RateLimits {
   /** Requests a second; 0 = no limit. */
@@ -10,49 +11,54 @@ export interface RateLimits {
   readonly callerOf: (request: FastifyRequest) => string | undefined;
 }
 
-const windowMs = 1_000;
-const countersMax = 50_000;
-
 /**
  * Counts in this process's bounded memory, so it holds with every store away. Peers are counted before anything else,
  * callers after their credentials were checked: nobody can use up another's share by naming their key.
  */
-export async function useRateLimits(app: FastifyInstance, limits: RateLimits): Promise<void> {
-  if (limits.perPeer > 0) {
-    const check = await makeLimiter(app, limits.perPeer, (request) => request.ip);
-    app.addHook('onRequest', check);
+export function useRateLimits(app: FastifyInstance, options: RateLimits, nowMs: NowMs): void {
+  if (options.perPeer > 0) {
+    const count = makeCounter('peer', options.perPeer, nowMs);
+    app.addHook('onRequest', (request, reply, done) => {
+      done(count(request, reply, peerKey(request.socket.remoteAddress ?? '')));
+    });
   }
-  if (limits.perCaller > 0) {
-    const check = await makeLimiter(app, limits.perCaller, (request) => limits.callerOf(request) ?? '');
-    app.addHook('preParsing', async (request) => {
-      if (limits.callerOf(request) !== undefined) await check(request);
+  if (options.perCaller > 0) {
+    const count = makeCounter('caller', options.perCaller, nowMs);
+    app.addHook('preParsing', (request, reply, payload, done) => {
+      const caller = options.callerOf(request);
+      const refusal = caller === undefined ? undefined : count(request, reply, caller);
+      if (refusal === undefined) done(null, payload);
+      else done(refusal);
     });
   }
 }
 
-type Check = (request: FastifyRequest) => Promise<void>;
+type Count = (request: FastifyRequest, reply: FastifyReply, key: string) => ApiError | undefined;
 
-/** @fastify/rate-limit's counter (LRU of fixed windows) behind one function that throws when the share is used up. */
-async function makeLimiter(
-  app: FastifyInstance,
-  max: number,
-  keyOf: (request: FastifyRequest) => string,
-): Promise<Check> {
-  let check: Check | undefined;
-  await app.register(async (scope) => {
-    await scope.register(rateLimit, { global: false, cache: countersMax });
-    const count = scope.createRateLimit({ max, timeWindow: windowMs, keyGenerator: keyOf });
-    check = async (request) => {
-      if (request.routeOptions.config.isUnlimited === true) return;
-      const state = await count(request);
-      if (!state.isAllowed && state.isExceeded) {
-        throw new ApiError(
-          'RATE_LIMITED',
-          `at most ${max} requests a second are taken; try again in a second`,
-        );
-      }
-    };
-  });
-  if (check === undefined) throw new Error('the rate limiter was not made');
-  return check;
+/** Writes `RateLimit-Policy` and `RateLimit` as in draft-ietf-httpapi-ratelimit-headers-10: quota q in a window of w s. */
+function makeCounter(name: string, perSecond: number, nowMs: NowMs): Count {
+  const buckets = new TokenBuckets(perSecond, limits.rateLimitBucketsMax);
+  const policy = `"${name}";q=${perSecond};w=1`;
+  return (request, reply, key) => {
+    if (request.routeOptions.config.isUnlimited === true) return undefined;
+    const { isAllowed, remaining } = buckets.take(key, nowMs());
+    reply.header('ratelimit-policy', policy);
+    reply.header('ratelimit', `"${name}";r=${remaining};t=1`);
+    if (isAllowed) return undefined;
+    return new ApiError(
+      'RATE_LIMITED',
+      `at most ${perSecond} requests a second are taken from one ${name}; try again in a second`,
+    );
+  };
+}
+
+/** IPv6 hosts own a /64 and could take a new address for every request: the network counts as one peer. */
+export function peerKey(address: string): string {
+  const plain = address.startsWith('::ffff:') ? address.slice(7) : address;
+  if (!isIPv6(plain)) return plain;
+  const [head = '', tail] = (plain.split('%', 1)[0] as string).split('::');
+  const left = head === '' ? [] : head.split(':');
+  const right = tail === undefined || tail === '' ? [] : tail.split(':');
+  const zeros = tail === undefined ? [] : Array.from({ length: 8 - left.length - right.length }, () => '0');
+  return `${[...left, ...zeros, ...right].slice(0, 4).join(':')}::/64`;
 }

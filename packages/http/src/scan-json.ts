@@ -5,6 +5,8 @@ const letterU = 0x75;
 export interface JsonScan {
   /** What must be refused, as the end of a sentence. */
   readonly fault: string | undefined;
+  /** True where a `\\uXXXX` escape occurs: keys may be spelled in disguise. */
+  readonly hasEscape: boolean;
   /** True where a number might be too large for a double: an exponent, or very many digits. */
   readonly mayOverflow: boolean;
 }
@@ -19,16 +21,22 @@ export function scanJson(bytes: Uint8Array, depthMax: number): JsonScan {
   let depth = 0;
   let nDigits = 0;
   let mayOverflow = false;
+  let hasEscape = false;
   for (let i = 0; i < bytes.length; i += 1) {
     const byte = bytes[i] as number;
     if (byte === quote) {
       const end = scanString(bytes, i + 1);
-      if (end < 0) return { fault: end === nul ? 'holds \\u0000' : 'holds a lone surrogate', mayOverflow };
-      i = end;
+      if (end === nul) return { fault: 'holds \\u0000', hasEscape, mayOverflow };
+      if (end === loneSurrogate) return { fault: 'holds a lone surrogate', hasEscape, mayOverflow };
+      hasEscape ||= end < 0;
+      // A string with escapes gives its end as a negative number.
+      i = end < 0 ? -end : end;
       nDigits = 0;
     } else if (byte === 0x7b || byte === 0x5b) {
       depth += 1;
-      if (depth > depthMax) return { fault: `is nested deeper than ${depthMax} levels`, mayOverflow };
+      if (depth > depthMax) {
+        return { fault: `is nested deeper than ${depthMax} levels`, hasEscape, mayOverflow };
+      }
       nDigits = 0;
     } else if (byte === 0x7d || byte === 0x5d) {
       depth -= 1;
@@ -37,28 +45,30 @@ export function scanJson(bytes: Uint8Array, depthMax: number): JsonScan {
       nDigits += 1;
       if (nDigits > digitsHarmless) mayOverflow = true;
     } else {
-      // e and E also stand in true and false: a needless check, not a wrong one.
-      if (byte === 0x45 || (byte === 0x65 && nDigits > 0)) mayOverflow = true;
+      if ((byte === 0x45 || byte === 0x65) && nDigits > 0) mayOverflow = true;
       nDigits = 0;
     }
   }
-  return { fault: undefined, mayOverflow };
+  return { fault: undefined, hasEscape, mayOverflow };
 }
 
-const nul = -1;
-const loneSurrogate = -2;
+// No string ends at 0 or 1: it has an opening quote and, escaped, at least one character.
+const nul = 0;
+const loneSurrogate = -1;
 
-/** @returns the position of the closing quote (or the end), or a negative fault */
+/** @returns the position of the closing quote (or the end), negative where the string has an escape; or a fault */
 function scanString(bytes: Uint8Array, start: number): number {
   let i = start;
+  let hasEscape = false;
   while (i < bytes.length) {
     const byte = bytes[i] as number;
-    if (byte === quote) return i;
+    if (byte === quote) break;
     if (byte !== backslash) {
       i += 1;
     } else if (bytes[i + 1] !== letterU) {
       i += 2;
     } else {
+      hasEscape = true;
       const unit = readHex(bytes, i + 2);
       if (unit === 0) return nul;
       if (unit >= 0xdc00 && unit <= 0xdfff) return loneSurrogate;
@@ -69,7 +79,7 @@ function scanString(bytes: Uint8Array, start: number): number {
       i += 6;
     }
   }
-  return i;
+  return hasEscape ? -i : i;
 }
 
 function isLowSurrogate(bytes: Uint8Array, at: number): boolean {

@@ -2,6 +2,8 @@ import { ApiError } from '@bandit/contracts';
 import type { ErrorObject } from 'ajv';
 
 const valueCharsMax = 80;
+/** Fields whose values no message and no log may show. */
+const secretName = /secret|token|password|api.?key/i;
 
 /** A sentence for the first thing that is wrong: the field, the value received, what is allowed. */
 export function validationError(errors: readonly ErrorObject[], httpPart: string): ApiError {
@@ -10,10 +12,18 @@ export function validationError(errors: readonly ErrorObject[], httpPart: string
   return new ApiError('VALIDATION_ERROR', sentence(error, field), { details: { field } });
 }
 
-/** A union reports each branch before itself: the last error is the one that speaks of the whole. */
+/**
+ * A union reports each branch before itself: the last error speaks of the whole. Of a field that may be null, what is
+ * wrong with its other branch says more; of a key, the name that is not allowed.
+ */
 function pickError(errors: readonly ErrorObject[]): ErrorObject {
+  const first = errors[0] as ErrorObject;
+  const key = errors.find((error) => error.keyword === 'propertyNames');
   const union = errors.findLast((error) => error.keyword === 'anyOf' || error.keyword === 'oneOf');
-  return union ?? (errors[0] as ErrorObject);
+  const branches = (union?.schema ?? []) as { type?: string }[];
+  const isNullable = branches.filter((branch) => branch.type !== 'null').length === 1;
+  if (union !== undefined) return isNullable && first.keyword !== 'type' ? first : union;
+  return key ?? first;
 }
 
 function fieldName(error: ErrorObject, httpPart: string): string {
@@ -32,7 +42,12 @@ function sentence(error: ErrorObject, field: string): string {
   if (keyword === 'required') return `${field} is required`;
   if (keyword === 'additionalProperties')
     return `${field} is not a known field; allowed are ${knownFields(error)}`;
-  return `${field} must be ${expectation(error, params as Record<string, unknown>)}, got ${show(error.data)}`;
+  if (keyword === 'propertyNames')
+    return `${field} has a key that is not allowed: ${show(params.propertyName)}, ${keyRule(error)}`;
+  const got = secretName.test(field) ? 'a value that is not shown' : show(error.data);
+  // An absent body reaches its schema as null.
+  const received = field === 'body' && error.data === null ? 'nothing' : got;
+  return `${field} must be ${expectation(error, params as Record<string, unknown>)}, got ${received}`;
 }
 
 function expectation(error: ErrorObject, params: Record<string, unknown>): string {
@@ -59,13 +74,16 @@ function expectation(error: ErrorObject, params: Record<string, unknown>): strin
       return 'an ISO 8601 instant such as 2026-01-15T10:00:00.000Z';
     case 'uniqueItems':
       return 'free of duplicates';
-    case 'propertyNames':
-      return 'an object whose keys are allowed';
     case 'type':
       return describeType(params.type);
     default:
       return (error.message ?? 'valid').replace(/^must be /, '').replace(/^must /, '');
   }
+}
+
+function keyRule(error: ErrorObject): string {
+  const { minLength = 0, maxLength } = error.schema as { minLength?: number; maxLength?: number };
+  return `allowed are keys of ${minLength} to ${maxLength} characters`;
 }
 
 function describeType(type: unknown): string {

@@ -1,5 +1,7 @@
+import { ApiError } from '@bandit/contracts';
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { FastifyInstance, FastifySchemaCompiler } from 'fastify';
+import { normaliseSchema } from './normalise-schema.ts';
 import { validationError } from './validation-error.ts';
 
 /**
@@ -9,9 +11,10 @@ import { validationError } from './validation-error.ts';
 export function useStrictValidators(app: FastifyInstance): void {
   const ajv = createStrictAjv();
   const compile: FastifySchemaCompiler<unknown> = ({ schema, httpPart }) => {
-    const validate = ajv.compile(schema as object);
-    const check = httpPart === 'querystring' ? readIntegers(schema as ObjectSchema, validate) : validate;
-    return withNamedErrors(check, validate, httpPart ?? 'body');
+    const literal = normaliseSchema(schema) as ObjectSchema;
+    const validate = ajv.compile(literal);
+    const named = withNamedErrors(checkOf(httpPart, literal, validate), validate, httpPart ?? 'body');
+    return httpPart === 'querystring' ? refuseNul(named) : named;
   };
   app.setValidatorCompiler(compile);
 }
@@ -53,8 +56,15 @@ interface ObjectSchema {
 }
 
 type Check = (data: unknown) => boolean;
+type Result = { value: unknown } | { error: ApiError };
 
-function readIntegers(schema: ObjectSchema, validate: ValidateFunction): Check {
+function checkOf(httpPart: string | undefined, schema: ObjectSchema, validate: ValidateFunction): Check {
+  if (httpPart === 'querystring') return readQuery(schema, validate);
+  if (httpPart === 'params') return readParams(validate);
+  return validate as Check;
+}
+
+function readQuery(schema: ObjectSchema, validate: ValidateFunction): Check {
   const names = Object.entries(schema.properties ?? {})
     .filter(([, property]) => property.type === 'integer' || property.type === 'number')
     .map(([name]) => name);
@@ -68,8 +78,31 @@ function readIntegers(schema: ObjectSchema, validate: ValidateFunction): Check {
   };
 }
 
+/** An id with NUL is an unknown id (404), not an error: no stored id holds U+FFFD either, and the database takes it. */
+function readParams(validate: ValidateFunction): Check {
+  return (data) => {
+    const params = data as Record<string, string>;
+    for (const name of Object.keys(params)) {
+      if (params[name]?.includes('\0')) params[name] = params[name].replaceAll('\0', '\ufffd');
+    }
+    return validate(data) as boolean;
+  };
+}
+
 /** Fastify takes `{ error }`: the sentence is made here, where the part of the request is known. */
 function withNamedErrors(check: Check, validate: ValidateFunction, httpPart: string) {
-  return (data: unknown) =>
+  return (data: unknown): Result =>
     check(data) ? { value: data } : { error: validationError(validate.errors as ErrorObject[], httpPart) };
+}
+
+/** `%00` in a query string: a character that no database takes. */
+function refuseNul(check: (data: unknown) => Result) {
+  return (data: unknown): Result => {
+    for (const [name, value] of Object.entries(data as Record<string, unknown>)) {
+      if (!String(value).includes('\0')) continue;
+      const message = `${name.slice(0, 80).replaceAll('\0', '')} holds the character \\u0000, which is not allowed`;
+      return { error: new ApiError('VALIDATION_ERROR', message) };
+    }
+    return check(data);
+  };
 }
