@@ -5,6 +5,7 @@ import * as learner from './0003-learner.ts';
 import * as roles from './0004-roles.ts';
 import * as accept from './0005-accept.ts';
 import * as rebuild from './0006-rebuild.ts';
+import * as recordAssignments from './0007-record-assignments.ts';
 
 /** In order of their names; a shipped one is never edited, only followed by another. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -14,4 +15,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0004-roles': roles,
   '0005-accept': accept,
   '0006-rebuild': rebuild,
+  '0007-record-assignments': recordAssignments,
 };
