@@ -28,11 +28,11 @@ import type {
   TrialFact,
 } from '../policy.ts';
 import { type ResolvedOptions, resolveOptions } from '../resolve-options.ts';
-import { nHidden, wideFeatures } from './network.ts';
 import { encodeNeuralServing } from './neural-serving.ts';
 import { decodeNeuralState, emptyNeuralState, encodeNeuralState, type NeuralState } from './neural-state.ts';
 import { PendingSwap } from './pending-swap.ts';
 import { lossDifference } from './prediction-loss.ts';
+import { quantise } from './replay-buffer.ts';
 import { encodeTrainingJob, stepsPerRound } from './train-network.ts';
 import { firstTraining, nextTrainingAt } from './training-schedule.ts';
 
@@ -52,7 +52,6 @@ class NeuralLearner implements Learner, LearnerTraining {
   readonly #options: ResolvedOptions;
   readonly #state: NeuralState;
   readonly #x = new SparseVector(columnsMax);
-  readonly #features = new SparseVector(nHidden + columnsMax);
 
   constructor(options: ResolvedOptions, state: NeuralState) {
     this.#options = options;
@@ -122,8 +121,7 @@ class NeuralLearner implements Learner, LearnerTraining {
     if (!pending) return true;
     pending.advance(nRows);
     if (!pending.isComplete) return false;
-    const { networkBytes, network, head } = pending;
-    this.#state.model = { networkBytes, network, head };
+    this.#state.model = pending.model;
     this.#state.pending = undefined;
     return true;
   }
@@ -133,6 +131,7 @@ class NeuralLearner implements Learner, LearnerTraining {
     const { context } = step.fact;
     if (step.kind === 'trial') encoder.observe(context);
     encoder.encode(context, this.#x);
+    quantise(this.#x);
     if (step.kind === 'trial') this.#learnTrial(step.fact, step.label, sd);
     else this.#correct(step.fact, sd);
     if (pending?.isQueueFull) while (!this.refitSlice(Number.MAX_SAFE_INTEGER));
@@ -141,12 +140,15 @@ class NeuralLearner implements Learner, LearnerTraining {
   #learnTrial(fact: TrialFact, label: number, sd: number): void {
     const { linear, model, rows, pending, race } = this.#state;
     const { armIndex } = fact;
-    const intercept = linear.findArm(armIndex) ? 0 : this.#intercept(armIndex);
-    linear.learn(armIndex, this.#x, this.#space(0), label, intercept);
-    if (model) {
-      wideFeatures(model.network, this.#x, this.#features);
-      model.head.learn(armIndex, this.#features, this.#space(nHidden), label, intercept);
-    }
+    this.#addArms(armIndex);
+    linear.learn(
+      armIndex,
+      this.#x,
+      this.#space(),
+      label,
+      linear.findArm(armIndex) ? 0 : this.#intercept(armIndex),
+    );
+    model?.learn(armIndex, this.#x, label);
     rows.push(armIndex, label, this.#x);
     pending?.addTrial(armIndex, this.#x, label);
     race.advance();
@@ -157,11 +159,8 @@ class NeuralLearner implements Learner, LearnerTraining {
   #correct(fact: RewardFact, sd: number): void {
     const { linear, model, rows, pending, race, sums } = this.#state;
     const { armIndex, previous, reward, trialNumber } = fact;
-    linear.correct(armIndex, this.#x, this.#space(0), previous, reward);
-    if (model) {
-      wideFeatures(model.network, this.#x, this.#features);
-      model.head.correct(armIndex, this.#features, this.#space(nHidden), previous, reward);
-    }
+    linear.correct(armIndex, this.#x, this.#space(), previous, reward);
+    model?.correct(armIndex, this.#x, reward - previous);
     if (trialNumber !== undefined) rows.setLabel(trialNumber, reward);
     pending?.addCorrection(armIndex, this.#x, reward - previous);
     const weight = this.#raceWeight(fact);
@@ -178,12 +177,17 @@ class NeuralLearner implements Learner, LearnerTraining {
     return Math.min(1 / propensity, 2 * nArmsOf(this.#state.sums));
   }
 
-  #space(offset: number): FeatureSpace {
-    return {
-      nColumns: offset + this.#state.encoder.nColumns,
-      biasColumn: offset,
-      precision: this.#precision(),
-    };
+  #space(): FeatureSpace {
+    return { nColumns: this.#state.encoder.nColumns, biasColumn: 0, precision: this.#precision() };
+  }
+
+  /** Tells both models where an arm that they have not met starts, and the arms of lower index with it. */
+  #addArms(armIndex: number): void {
+    for (const model of [this.#state.model, this.#state.pending]) {
+      if (!model || model.nArms > armIndex) continue;
+      const { nArms } = model;
+      model.addArms(Array.from({ length: armIndex + 1 - nArms }, (_, i) => this.#intercept(nArms + i)));
+    }
   }
 
   #precision(): number {

@@ -11,27 +11,20 @@ import {
 import type { Link } from '../linear/link.ts';
 import { RegressionHead } from '../linear/regression-head.ts';
 import { ModelRace } from './model-race.ts';
-import { decodeNetwork, type Network } from './network.ts';
 import { PendingSwap } from './pending-swap.ts';
 import { ReplayBuffer } from './replay-buffer.ts';
+import { WideModel } from './wide-model.ts';
 
 const kind = 33;
 const version = 1;
 const tags = { encoder: 2, linear: 3, model: 4, rows: 5, race: 6, schedule: 7, pending: 8 } as const;
-
-/** A trained network and its Bayesian heads. */
-export interface NeuralModel {
-  readonly networkBytes: Uint8Array;
-  readonly network: Network;
-  readonly head: RegressionHead;
-}
 
 /** Everything that a neural learner knows; see `NeuralLearner` for who changes what. */
 export interface NeuralState {
   sums: SumsState;
   readonly encoder: ContextEncoder;
   readonly linear: RegressionHead;
-  model: NeuralModel | undefined;
+  model: WideModel | undefined;
   /** The last trials; a row's number is its trial number. */
   readonly rows: ReplayBuffer;
   readonly race: ModelRace;
@@ -62,7 +55,7 @@ export function encodeNeuralState(state: NeuralState): Uint8Array {
   writer.section(tags.rows, (body) => state.rows.encode(body));
   writer.section(tags.race, (body) => state.race.encode(body));
   writer.section(tags.schedule, (body) => body.varint(state.nextTraining));
-  if (model) writer.section(tags.model, (body) => model.head.encode(body.bytes(model.networkBytes)));
+  if (model) writer.section(tags.model, (body) => model.encode(body));
   if (pending) writer.section(tags.pending, (body) => pending.encode(body));
   return writer.finish();
 }
@@ -78,15 +71,10 @@ export function decodeNeuralState(bytes: Uint8Array, link: Link): NeuralState {
     sums: readSumsBody(sections.get(sumsSection)),
     encoder: ContextEncoder.read(sections.get(tags.encoder)),
     linear: RegressionHead.decode(sections.get(tags.linear), link),
-    model: model && readModel(model, link),
+    model: model && WideModel.decode(model, link),
     rows: ReplayBuffer.decode(sections.get(tags.rows)),
     race: ModelRace.decode(sections.get(tags.race)),
     nextTraining: sections.get(tags.schedule).varint(),
     pending: pending && PendingSwap.decode(pending, link),
   };
-}
-
-function readModel(reader: BinaryReader, link: Link): NeuralModel {
-  const networkBytes = reader.bytes().slice();
-  return { networkBytes, network: decodeNetwork(networkBytes), head: RegressionHead.decode(reader, link) };
 }

@@ -11,9 +11,9 @@ import type { BinaryWriter } from '../codec/binary-writer.ts';
 import { columnsMax } from '../context/context-encoder.ts';
 import { SparseVector } from '../context/sparse-vector.ts';
 import type { Link } from '../linear/link.ts';
-import { type FeatureSpace, RegressionHead } from '../linear/regression-head.ts';
-import { decodeNetwork, type Network, nHidden, wideFeatures } from './network.ts';
+import { RegressionHead } from '../linear/regression-head.ts';
 import { ReplayBuffer } from './replay-buffer.ts';
+import { WideModel } from './wide-model.ts';
 
 /** What a swap begins from. */
 export interface SwapStart {
@@ -27,28 +27,32 @@ export interface SwapStart {
 }
 
 export class PendingSwap {
-  readonly network: Network;
-  readonly head: RegressionHead;
+  readonly model: WideModel;
   readonly #start: SwapStart;
   /** Trials and corrections folded since; a correction's label is the change of its reward. */
   readonly #queue: ReplayBuffer;
   readonly #isCorrection: boolean[];
+  /** Start intercepts of arms that came since. */
+  readonly #laterIntercepts: number[] = [];
   readonly #x = new SparseVector(columnsMax);
-  readonly #features = new SparseVector(nHidden + columnsMax);
   #nextRow: number;
   #nextQueued = 0;
 
   constructor(link: Link, start: SwapStart, queue = new ReplayBuffer(), isCorrection: boolean[] = []) {
-    this.network = decodeNetwork(start.networkBytes);
-    this.head = new RegressionHead(link);
+    this.model = new WideModel(
+      start.networkBytes,
+      start.precision,
+      [...start.intercepts],
+      new RegressionHead(link),
+    );
     this.#start = start;
     this.#nextRow = start.rows.firstRow;
     this.#queue = queue;
     this.#isCorrection = isCorrection;
   }
 
-  get networkBytes(): Uint8Array {
-    return this.#start.networkBytes;
+  get nArms(): number {
+    return this.model.nArms;
   }
 
   get isQueueFull(): boolean {
@@ -57,6 +61,11 @@ export class PendingSwap {
 
   get isComplete(): boolean {
     return this.#nextRow >= this.#start.rows.endRow && this.#nextQueued >= this.#queue.endRow;
+  }
+
+  addArms(intercepts: readonly number[]): void {
+    this.#laterIntercepts.push(...intercepts);
+    this.model.addArms(intercepts);
   }
 
   addTrial(armIndex: number, x: SparseVector, label: number): void {
@@ -79,7 +88,7 @@ export class PendingSwap {
 
   encode(writer: BinaryWriter): void {
     const { networkBytes, rows, precision, intercepts } = this.#start;
-    writer.bytes(networkBytes).f64(precision).f64s(intercepts);
+    writer.bytes(networkBytes).f64(precision).f64s(intercepts).f64s(this.#laterIntercepts);
     rows.encode(writer);
     this.#queue.encode(writer);
     for (const isCorrection of this.#isCorrection) writer.bool(isCorrection);
@@ -89,22 +98,18 @@ export class PendingSwap {
     const networkBytes = reader.bytes().slice();
     const precision = reader.f64();
     const intercepts = [...reader.f64s()];
+    const later = reader.f64s();
     const rows = ReplayBuffer.decode(reader);
     const queue = ReplayBuffer.decode(reader);
     const isCorrection = Array.from({ length: queue.endRow }, () => reader.bool());
-    return new PendingSwap(link, { networkBytes, rows, precision, intercepts }, queue, isCorrection);
+    const swap = new PendingSwap(link, { networkBytes, rows, precision, intercepts }, queue, isCorrection);
+    swap.addArms([...later]);
+    return swap;
   }
 
-  /** The columns a row itself needs: independent of what the encoder knows when the slice runs. */
   #apply(rows: ReplayBuffer, row: number, isCorrection: boolean): void {
     rows.read(row, this.#x);
-    wideFeatures(this.network, this.#x, this.#features);
-    const armIndex = rows.armIndex(row);
-    const label = rows.label(row);
-    const lastColumn = this.#x.columns[this.#x.length - 1]!;
-    const nColumns = nHidden + Math.max(lastColumn + 1, this.network.hidden.length / nHidden);
-    const space: FeatureSpace = { nColumns, biasColumn: nHidden, precision: this.#start.precision };
-    if (isCorrection) this.head.correct(armIndex, this.#features, space, 0, label);
-    else this.head.learn(armIndex, this.#features, space, label, this.#start.intercepts[armIndex] ?? 0);
+    if (isCorrection) this.model.correct(rows.armIndex(row), this.#x, rows.label(row));
+    else this.model.learn(rows.armIndex(row), this.#x, rows.label(row));
   }
 }

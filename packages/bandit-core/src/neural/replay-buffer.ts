@@ -51,7 +51,7 @@ export class ReplayBuffer {
     for (let i = 0; i < x.length; i++) {
       const at = this.#endEntry++ % entriesMax;
       this.#columns[at] = x.columns[i]!;
-      this.#values[at] = Math.max(-32_768, Math.min(32_767, Math.round(x.values[i]! * perUnit)));
+      this.#values[at] = steps(x.values[i]!);
     }
   }
 
@@ -139,6 +139,17 @@ export class ReplayBuffer {
     this.#columns.set(columns);
     for (let i = 0; i < n; i++) this.#values[i] = view.getInt16(2 * i, true);
   }
+}
+
+/** Rounds the entries as the buffer keeps them, so that a row learned at once and one read back are the same. */
+export function quantise(x: SparseVector): void {
+  const { length } = x;
+  x.length = 0;
+  for (let i = 0; i < length; i++) x.append(x.columns[i]!, steps(x.values[i]!) / perUnit);
+}
+
+function steps(value: number): number {
+  return Math.max(-32_768, Math.min(32_767, Math.round(value * perUnit)));
 }
 
 /** Labels of 0 and 1 take a bit each, others eight bytes. */
