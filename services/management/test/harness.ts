@@ -70,12 +70,14 @@ export async function createHarness(
   const bus = createInProcessBus({ log });
   const clock = { aheadMs: 0 };
   const nowMs = () => Date.now() + clock.aheadMs;
+  // On Postgres the app has the role it has in production; the test's own `db` is the owner's.
+  const appDb = store.open({ role: 'bandit_app' });
   const deps: ManagementDeps = {
-    db,
+    db: appDb,
     bus,
     nowMs,
     randomBytes,
-    access: accessOf(store, nowMs),
+    access: accessOf(appDb, nowMs),
     makeApiKey: () => makeApiKey('test', randomBytes),
     signAssignment: codec.sign,
     platformToken,
@@ -190,7 +192,7 @@ export async function insertAssignment(
 }
 
 /** Auth's own guards: a member is who x-user-email names (an injected request comes from loopback). */
-function accessOf({ db }: TestDatabase, nowMs: () => number): Access {
+function accessOf(db: TestDatabase['db'], nowMs: () => number): Access {
   const sessions = createSessionGuard({
     findMember: (email) => findMember(db, email),
     nextAuth: createNextAuthReader([]),

@@ -120,7 +120,8 @@ t.test('event list', (t) =>
       const tenant = await harness.tenant();
       const { id: experimentId, treatments } = await tenant.activeExperiment();
       const of = { companyId: tenant.companyId, experimentId, treatmentId: treatments[0]!.id, userId: 'u' };
-      for (let k = 0; k < 101; k += 1) await insertEvent(db, of, new Date());
+      const at = new Date();
+      await Promise.all(Array.from({ length: 101 }, () => insertEvent(db, of, at)));
       t.equal((await tenant.call('GET', `/events/${experimentId}`)).body.data.length, 100);
       const bad = [
         'limit=0',

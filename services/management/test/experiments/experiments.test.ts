@@ -1,7 +1,8 @@
 import type { Experiment } from '@bandit/contracts';
+import { openDatabase } from '@bandit/db';
 import { createTestDatabase } from '@bandit/db/testing';
 import t from 'tap';
-import { createHarness, insertAssignment, twoTreatments } from '../harness.ts';
+import { createHarness, insertAssignment, send, twoTreatments } from '../harness.ts';
 
 t.test('experiments', async (t) => {
   const harness = await createHarness(t, await createTestDatabase(t));
@@ -322,6 +323,30 @@ t.test('experiments', async (t) => {
       body.data.map((x: Experiment) => x.treatments.length),
       [2, 2, 1, 2],
     );
+  });
+
+  t.test('with the database away every route answers 503 with Retry-After', async (t) => {
+    const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+    const away = openDatabase({ connectionString: 'postgres://nobody@127.0.0.1:1/none', log });
+    t.teardown(() => away.close());
+    const { app } = await createHarness(t, harness.store, { db: away.db });
+    const calls = [
+      ['GET', '/experiments'],
+      ['POST', '/experiments', { name: 'E', algorithm: 'UCB1' }],
+      ['GET', '/funnels/fnl_x'],
+      ['POST', '/funnels/fnl_x/reward', { userId: 'u', value: 1 }],
+      ['GET', '/events/exp_x'],
+      ['GET', '/experiments/exp_x/results'],
+      ['GET', '/members'],
+    ] as const;
+    for (const [method, url, payload] of calls) {
+      const answer = await send(app, { method, url, ...(payload ? { payload } : {}) }, tenant.email);
+      t.match(
+        answer,
+        { status: 503, body: { code: 'STORE_UNAVAILABLE' }, headers: { 'retry-after': '1' } },
+        url,
+      );
+    }
   });
 
   t.test('every change publishes the new configuration version', async (t) => {

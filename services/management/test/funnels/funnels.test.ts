@@ -261,7 +261,7 @@ async function testRewards(t: Test, harness: Harness): Promise<void> {
 
   await t.test('a commit whose connection was cut is settled by a second run, never as 409', async (t) => {
     for (const isStored of [true, false]) {
-      const cut = cutFirstCommit(harness.db, isStored);
+      const cut = cutFirstCommit(harness.deps.db, isStored);
       const other = await createHarness(t, harness.store, { db: cut.db });
       const { tenant, assign, reward } = await makeStage(other);
       await assign('u');
