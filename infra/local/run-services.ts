@@ -116,6 +116,7 @@ export async function runServices(options: ServicesOptions): Promise<RunningServ
     nowMs,
     log,
     registry,
+    ...(config.databaseUrl === undefined ? { commitTimeoutMs: limits.embeddedCommitTimeoutMs } : {}),
   });
   await assignment.start();
   owns('assignment', assignment.close);

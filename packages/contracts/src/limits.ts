@@ -13,7 +13,8 @@ export const limits = {
   keepAliveTimeoutMs: 72_000,
   urlBytesMax: 16_384,
   headerBytesMax: 49_152,
-  handlerTimeoutMs: 15_000,
+  // Below connectionTimeoutMs: the answer comes before the socket is cut.
+  handlerTimeoutMs: 12_000,
   timeoutCheckIntervalMs: 1_000,
   requestIdCharsMax: 128,
 
@@ -80,6 +81,8 @@ export const limits = {
   databaseConnectTimeoutMs: 5_000,
   databaseStatementTimeoutMs: 10_000,
   assignmentCommitTimeoutMs: 250,
+  // One process and its own database: there is nobody to answer instead of it.
+  embeddedCommitTimeoutMs: 10_000,
   slowCommitsInARowMax: 5,
   assignmentAttemptsMax: 5,
   unrecordedAssignmentsMax: 200_000,
@@ -102,7 +105,7 @@ export const limits = {
   learnerPartitions: 16,
   learnerChunkFactsMax: 5_000,
   /** Facts of one contextual experiment folded at a stretch: the recorded chunk, so it never changes. */
-  learnerSliceFactsMax: 250,
+  learnerSliceFactsMax: 64,
   learnerFoldsInFlightMax: 4,
   learnerRetryDelayMsMax: 5_000,
   learnerPublishEventsMax: 1_000,

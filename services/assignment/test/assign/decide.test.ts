@@ -61,11 +61,11 @@ t.test('the draw depends on key, experiment and user, and on nothing else', (t) 
 t.test('a removed treatment moves its own users only', (t) => {
   const before = Float64Array.of(0.25, 0.25, 0.5);
   const after = Float64Array.of(1 / 3, 0, 2 / 3);
-  for (const user of users.slice(0, 500)) {
+  const movers = users.slice(0, 500).filter((user) => {
     const had = drawByHash(key, experiment(3), user, before);
-    const has = drawByHash(key, experiment(3), user, after);
-    if (had !== 1 && had !== has) return t.end(t.fail(`${user} moved from ${had} to ${has}`));
-  }
+    return had !== 1 && had !== drawByHash(key, experiment(3), user, after);
+  });
+  t.same(movers, []);
   t.end();
 });
 
