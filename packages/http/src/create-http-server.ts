@@ -73,7 +73,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   useAnswerHeaders(app as unknown as FastifyInstance, options.isProduction === true);
   measureRequests(app as unknown as FastifyInstance, options.registry, options.service);
   await useOpenApi(app as unknown as FastifyInstance, options);
-  await useOverloadShedding(app as unknown as FastifyInstance);
+  useOverloadShedding(app as unknown as FastifyInstance);
   if (options.rateLimits) useRateLimits(app as unknown as FastifyInstance, options.rateLimits, options.nowMs);
   if (options.corsOrigins?.length) await useCors(app as unknown as FastifyInstance, options.corsOrigins);
   return app;
@@ -87,6 +87,7 @@ const transport = {
   bodyLimit: limits.bodyBytesMax,
   requestTimeout: limits.requestTimeoutMs - limits.timeoutCheckIntervalMs,
   connectionTimeout: limits.connectionTimeoutMs,
+  handlerTimeout: limits.handlerTimeoutMs,
   keepAliveTimeout: limits.keepAliveTimeoutMs,
   http: {
     headersTimeout: limits.headersTimeoutMs,

@@ -1,8 +1,8 @@
 type Json = Record<string, unknown>;
 
 /**
- * Moves every schema with an `$id` to `components.schemas` and leaves a reference: a shape stands once in the document,
- * however many routes answer it.
+ * Moves every object schema with a `title` to `components.schemas` and leaves a reference: a shape stands once in the
+ * document, however many routes answer it. (@fastify/swagger does so for nested shapes, not for whole answers.)
  *
  * @returns a new document; `document` is not changed
  */
@@ -11,14 +11,23 @@ export function hoistSchemas<T extends object>(document: T): T {
   const walk = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(walk);
     if (typeof value !== 'object' || value === null) return value;
-    const { $id, ...rest } = value as Json;
-    const copy = Object.fromEntries(Object.entries(rest).map(([key, child]) => [key, walk(child)]));
-    if (typeof $id !== 'string') return $id === undefined ? copy : { $id: walk($id), ...copy };
-    hoisted[$id] ??= copy;
-    return { $ref: `#/components/schemas/${$id}` };
+    const { title, type, properties } = value as Json;
+    const copy = walkFields(value as Json);
+    if (typeof title !== 'string' || type !== 'object' || properties === undefined) return copy;
+    hoisted[title] ??= copy;
+    return { $ref: `#/components/schemas/${title}` };
   };
-  const walked = walk(document) as Json;
-  const components = (walked.components ?? {}) as Json;
-  const schemas = { ...(components.schemas as Json | undefined), ...hoisted };
-  return { ...walked, components: { ...components, schemas } } as T;
+  const walkFields = (value: Json): Json =>
+    Object.fromEntries(Object.entries(value).map(([key, child]) => [key, walk(child)]));
+
+  const { components = {}, ...rest } = document as { components?: Json };
+  const known = Object.entries((components.schemas ?? {}) as Json).map(([name, schema]) => [
+    name,
+    walkFields(schema as Json),
+  ]);
+  const walked = walkFields(rest);
+  return {
+    ...walked,
+    components: { ...components, schemas: { ...hoisted, ...Object.fromEntries(known) } },
+  } as T;
 }

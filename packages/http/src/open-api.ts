@@ -21,6 +21,7 @@ export async function useOpenApi(app: FastifyInstance, options: { version: strin
       },
       components: { securitySchemes },
     },
+    refResolver: { buildLocalReference: (json, _base, _fragment, i) => String(json.$id ?? `def-${i}`) },
     transform: ({ schema, url }) => ({
       schema: url.startsWith('/docs') ? { ...schema, hide: true } : schema,
       url,

@@ -1,18 +1,40 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { ApiError, limits } from '@bandit/contracts';
-import underPressure from '@fastify/under-pressure';
 import type { FastifyInstance } from 'fastify';
 
-/** Past this event-loop delay a request is refused at once instead of waiting its turn and timing out. */
-export async function useOverloadShedding(app: FastifyInstance): Promise<void> {
-  await app.register(underPressure, {
-    maxEventLoopDelay: limits.eventLoopDelayMsMax,
-    sampleInterval: 500,
-    pressureHandler: (request) => {
-      // Health and metrics must answer while the rest is shed.
-      if (request.routeOptions.config.isUnlimited === true) return;
-      throw new ApiError('OVERLOADED', 'the service is overloaded: try again');
-    },
+const sampleMs = 500;
+const resolutionMs = 20;
+/** A garbage collection or a compilation stalls the loop once; overload stalls it again and again. */
+const samplesToShed = 2;
+
+/**
+ * While the event loop stays later than `eventLoopDelayMsMax`, requests are refused at once instead of waiting their turn
+ * and timing out. Health and metrics answer while the rest is shed.
+ */
+export function useOverloadShedding(app: FastifyInstance): void {
+  const delay = monitorEventLoopDelay({ resolution: resolutionMs });
+  let nLate = 0;
+  delay.enable();
+  const timer = setInterval(() => {
+    // NaN before the first measurement compares as not late.
+    nLate = isLate(delay.mean) ? nLate + 1 : 0;
+    delay.reset();
+  }, sampleMs);
+  timer.unref();
+  app.addHook('onClose', (_app, done) => {
+    clearInterval(timer);
+    delay.disable();
+    done();
   });
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (nLate < samplesToShed || request.routeOptions.config.isUnlimited === true) done();
+    else done(new ApiError('OVERLOADED', 'the service is overloaded: try again'));
+  });
+}
+
+/** @param meanNs nanoseconds between two turns of the loop, the resolution included */
+export function isLate(meanNs: number): boolean {
+  return meanNs / 1e6 - resolutionMs > limits.eventLoopDelayMsMax;
 }
 
 declare module 'fastify' {

@@ -12,11 +12,14 @@ const refreshedSchema = Type.Object({
   version: Type.Integer({ minimum: 0, description: 'Version of the rebuilt state.' }),
 });
 
+const answerWithinMs = limits.refreshTimeoutMs + limits.databaseStatementTimeoutMs;
+
 export function registerRefreshExperiment(app: App, deps: ManagementDeps): void {
   app.post(
     '/experiments/:id/refresh',
     {
       onRequest: deps.access.session,
+      handlerTimeout: answerWithinMs,
       schema: {
         operationId: 'refreshExperiment',
         tags: ['Experiments'],
@@ -28,7 +31,7 @@ export function registerRefreshExperiment(app: App, deps: ManagementDeps): void 
     async (request) => {
       const { companyId } = deps.access.callerOf(request);
       const { id } = request.params;
-      keepConnectionOpen(request, limits.refreshTimeoutMs + limits.databaseStatementTimeoutMs);
+      keepConnectionOpen(request, answerWithinMs);
       await getExperiment(deps.db, companyId, id);
       const version = await refreshExperiment(deps.bus, companyId, id);
       return succeed({ experimentId: id, version }, deps.nowMs());

@@ -40,6 +40,7 @@ export function registerGenerateVariant(app: App, deps: ManagementDeps, calls: R
     '/experiments/:id/generate-variant',
     {
       onRequest: deps.access.session,
+      handlerTimeout: answerWithinMs,
       preValidation: async (request) => {
         request.body ??= {};
       },
