@@ -81,6 +81,7 @@ export const limits = {
   databaseConnectTimeoutMs: 5_000,
   databaseStatementTimeoutMs: 10_000,
   assignmentCommitTimeoutMs: 250,
+  embeddedCommitTimeoutMs: 5_000,
   // One process and its own database: there is nobody to answer instead of it.
   embeddedCommitTimeoutMs: 10_000,
   slowCommitsInARowMax: 5,

@@ -60,18 +60,29 @@ export function createAcceptRuntime(deps: AcceptDeps): AcceptRuntime {
     submit,
     resolve: (companyId, triplets) => resolveAssignments(deps.db, companyId, triplets),
   };
+  const running = new Set<Promise<AcceptResult[]>>();
+  let isClosing = false;
   return {
     accept: async (companyId, events) => {
-      const results = await acceptInPasses(passDeps, companyId, events);
+      if (isClosing) return events.map(() => ({ error: shuttingDown() }));
+      const accepting = acceptInPasses(passDeps, companyId, events);
+      running.add(accepting);
+      const results = await accepting.finally(() => running.delete(accepting));
       results.forEach((result, index) => {
         deps.metrics?.countEvent(events[index]!.eventType, outcomeOf(result));
       });
       return results;
     },
     depth: () => groupCommit.depth(),
-    close: () => groupCommit.close(),
+    close: async () => {
+      isClosing = true;
+      await Promise.allSettled(running);
+      await groupCommit.close();
+    },
   };
 }
+
+const shuttingDown = () => new ApiError('SHUTTING_DOWN', 'this process is shutting down: try another');
 
 async function commitGroup(deps: AcceptDeps, items: readonly AcceptItem[]): Promise<AcceptVerdict[]> {
   const verdicts = await commitInRounds<AcceptVerdict>(
