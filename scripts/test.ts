@@ -65,7 +65,7 @@ function runFile(file: string): Promise<FileResult> {
     const startedAt = performance.now();
     const child = spawn(process.execPath, ['--no-warnings', file], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, NO_COLOR: '1' },
+      env: { ...process.env, NO_COLOR: '1', TAP_TIMEOUT: String(fileTimeoutMs / 1000) },
     });
     let output = '';
     const keep = (chunk: Buffer): void => {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { ConfigError, loadConfig } from '@bandit/config';
-import { announce } from './announce.ts';
+import { announcement } from './announce.ts';
 import { closeWithGrace } from './close-with-grace.ts';
 import { createLogger } from './logger.ts';
 import { startPlatform } from './start.ts';
@@ -26,7 +26,7 @@ try {
       process.exit(1);
     },
   });
-  announce(platform, config, (line) => process.stderr.write(`${line}\n`));
+  process.stderr.write(`${announcement(platform, config)}\n`);
   closeWithGrace(platform.close, log);
 } catch (error) {
   const isExpected =
