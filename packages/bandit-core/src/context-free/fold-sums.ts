@@ -12,7 +12,8 @@ const rewardMax = 1e100;
  *
  * @returns a new state; `state` is not changed
  * @throws RangeError naming the position and value of the first bad fact: an arm index out of range, a reward that is
- *   not finite (binary: outside 0 … 1), a reward of an arm without trials, sums that would leave 0 <= s <= n
+ *   not finite (binary: outside 0 … 1), a reward of an arm without trials or with a
+ *   `trialPosition` that is not an earlier trial of its arm, sums that would leave 0 <= s <= n
  */
 export function foldSums(state: SumsState, facts: readonly Fact[], options: ResolvedOptions): SumsState {
   const next: SumsState = { nTrials: state.nTrials, scale: state.scale, rows: state.rows.slice() };
@@ -22,7 +23,7 @@ export function foldSums(state: SumsState, facts: readonly Fact[], options: Reso
     checkArm(fact.armIndex, position);
     reserveArm(next, fact.armIndex);
     if (fact.kind === 'trial') numbers[position] = addTrial(next, fact.armIndex, options.discount);
-    else addReward(next, fact, position, trialNumberOf(fact, numbers), options);
+    else addReward(next, fact, position, trialNumberOf(fact, position, facts, numbers), options);
   }
   return next;
 }
@@ -57,9 +58,18 @@ function multiplyOut(state: SumsState): void {
   state.scale = 1;
 }
 
-function trialNumberOf(fact: RewardFact, numbers: Float64Array): number | undefined {
-  const inChunk = fact.trialPosition === undefined ? undefined : numbers[fact.trialPosition];
-  return inChunk !== undefined && inChunk >= 0 ? inChunk : fact.trialNumber;
+function trialNumberOf(
+  { armIndex, trialPosition, trialNumber }: RewardFact,
+  position: number,
+  facts: readonly Fact[],
+  numbers: Float64Array,
+): number | undefined {
+  if (trialPosition === undefined) return trialNumber;
+  const trial = trialPosition < position ? facts[trialPosition] : undefined;
+  if (trial?.kind === 'trial' && trial.armIndex === armIndex) return numbers[trialPosition]!;
+  throw new RangeError(
+    `trialPosition of fact ${position} must be that of an earlier trial of arm ${armIndex}, got ${trialPosition}`,
+  );
 }
 
 function addReward(

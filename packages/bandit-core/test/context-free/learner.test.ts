@@ -62,6 +62,8 @@ t.test('a bad fact is refused by position and leaves the state as it was', (t) =
     [thompson, reward(0, 2), /reward of fact 1 must be 0 to 1, got 2/],
     [thompson, reward(0, Number.NaN), /got NaN/],
     [thompson, reward(3, 1), /fact 1 rewards arm 3, which must have a trial first/],
+    [thompson, reward(0, 1, { at: 1 }), /trialPosition of fact 1 .* arm 0, got 1/],
+    [thompson, reward(3, 1, { at: 0 }), /trialPosition of fact 1 .* arm 3, got 0/],
     [thompson, reward(0, 0, { previous: 1 }), /to -1 successes/],
     [numeric, reward(0, Infinity), /reward of fact 1 must be finite/],
     [numeric, reward(0, 1, { previous: Number.NaN }), /previous reward of fact 1/],
