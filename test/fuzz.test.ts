@@ -21,6 +21,8 @@ import { type FuzzRequest, makeDrafts, makeRequest } from './fuzz/make-request.t
 const runs = Number(process.env.FUZZ_RUNS ?? 3_000);
 const seed = Number(process.env.FUZZ_SEED ?? 20_260_115);
 const timeLimit = process.env.FUZZ_RUNS === undefined ? { interruptAfterTimeLimit: 30_000 } : {};
+// A loaded machine takes its time; a request that hangs is cut by the client long before.
+t.setTimeout(Math.max(120_000, runs * 50));
 const platformToken = 'a platform token of the fuzz test';
 
 const dataDir = await mkdtemp(join(tmpdir(), 'bandit-fuzz-'));

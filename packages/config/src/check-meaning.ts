@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { splitList } from './split-list.ts';
 
 const secretCharsMin = 32;
 const platformTokenCharsMin = 16;
@@ -13,11 +14,12 @@ type Given = Readonly<Record<string, unknown>>;
 /** What a schema cannot say. @returns a sentence for each mistake */
 export function checkMeaning(given: Given, isProduction: boolean): string[] {
   return [
-    ...checkSecrets(given, isProduction),
+    ...(isProduction ? checkSecrets(given) : []),
     ...checkUrl(given, 'DATABASE_URL', ['postgres:', 'postgresql:']),
     ...checkUrl(given, 'AI_BASE_URL', ['http:', 'https:']),
     ...checkUnsupported(given),
     ...checkProxies(given),
+    ...checkOrigins(given),
     ...checkAi(given),
   ];
 }
@@ -28,17 +30,16 @@ export function isLoopbackHost(host: unknown): boolean {
   );
 }
 
-function checkSecrets(given: Given, isProduction: boolean): string[] {
-  const faults: string[] = [];
-  for (const name of [...requiredInProduction, ...sessionSecrets]) faults.push(...checkStrength(given, name));
+/** Only in production: on a laptop a short secret is nobody's risk, and often the one that the dashboard already has. */
+function checkSecrets(given: Given): string[] {
+  const why = 'in production (NODE_ENV=production, a HOST that is not loopback, or DATABASE_URL set)';
+  const faults = [...requiredInProduction, ...sessionSecrets].flatMap((name) => checkStrength(given, name));
   const token = given.PLATFORM_TOKEN;
   if (typeof token === 'string' && (token.length < platformTokenCharsMin || wellKnown.test(token))) {
     faults.push(
-      `PLATFORM_TOKEN must be at least ${platformTokenCharsMin} characters and not a well-known word`,
+      `PLATFORM_TOKEN must be at least ${platformTokenCharsMin} characters and not a well-known word ${why}`,
     );
   }
-  if (!isProduction) return faults;
-  const why = 'in production (NODE_ENV=production, a HOST that is not loopback, or DATABASE_URL set)';
   for (const name of requiredInProduction) {
     if (given[name] === undefined)
       faults.push(`${name} must be set ${why}: at least ${secretCharsMin} characters`);
@@ -53,11 +54,11 @@ function checkStrength(given: Given, name: string): string[] {
   const value = given[name];
   if (typeof value !== 'string') return [];
   const isList = name !== 'ASSIGNMENT_SECRET';
-  const secrets = isList ? value.split(',').map((part) => part.trim()) : [value];
+  const secrets = isList ? splitList(value) : [value];
   const isWeak = secrets.some((secret) => secret.length < secretCharsMin || wellKnown.test(secret));
   return isWeak
     ? [
-        `${name} must be at least ${secretCharsMin} characters and not a well-known word${isList ? ', each of them' : ''}`,
+        `${name} must be at least ${secretCharsMin} characters and not a well-known word in production${isList ? ', each of them' : ''}`,
       ]
     : [];
 }
@@ -78,15 +79,24 @@ function checkUnsupported(given: Given): string[] {
 }
 
 function checkProxies(given: Given): string[] {
-  const value = given.TRUSTED_PROXIES;
-  if (typeof value !== 'string') return [];
-  return value
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '' && !isCidr(part))
+  return listOf(given.TRUSTED_PROXIES)
+    .filter((part) => !isCidr(part))
     .map(
       (part) => `TRUSTED_PROXIES must be CIDRs such as 10.0.0.0/8 or ::1/128, got ${JSON.stringify(part)}`,
     );
+}
+
+/** Compared with the Origin header as it is: a path, a slash at the end or `*` would never match or match too much. */
+function checkOrigins(given: Given): string[] {
+  return listOf(given.CORS_ORIGINS)
+    .filter((part) => !URL.canParse(part) || new URL(part).origin !== part)
+    .map(
+      (part) => `CORS_ORIGINS must be origins such as https://app.example.com, got ${JSON.stringify(part)}`,
+    );
+}
+
+function listOf(value: unknown): string[] {
+  return typeof value === 'string' ? splitList(value) : [];
 }
 
 function isCidr(text: string): boolean {

@@ -2,6 +2,7 @@ import envSchema from 'env-schema';
 import { checkMeaning, isLoopbackHost } from './check-meaning.ts';
 import { ConfigError } from './config-error.ts';
 import { configSchema, type Environment, secretNames } from './schema.ts';
+import { splitList } from './split-list.ts';
 
 /** What a process needs to know of its surroundings, checked and in the shapes that code uses. */
 export interface Config {
@@ -41,7 +42,7 @@ export interface AiConfig {
 export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const given = Object.fromEntries(
     Object.entries(env).filter(
-      ([name, value]) => name in configSchema.properties && value !== undefined && value !== '',
+      ([name, value]) => Object.hasOwn(configSchema.properties, name) && value !== undefined && value !== '',
     ),
   );
   const { environment, mistakes } = readEnvironment(given);
@@ -116,11 +117,4 @@ function presentAi(environment: Environment): AiConfig | undefined {
     apiKey: environment.AI_API_KEY,
     model: environment.AI_MODEL,
   };
-}
-
-export function splitList(text: string | undefined): string[] {
-  return (text ?? '')
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '');
 }

@@ -1,4 +1,5 @@
 /** Every environment variable the platform reads: type, default, meaning. docs/configuration.md is made from this. */
+import { emailSchema, limits } from '@bandit/contracts';
 import { type Static, Type } from '@sinclair/typebox';
 
 const port = (fallback: number, description: string) =>
@@ -30,14 +31,13 @@ export const configSchema = Type.Object({
   NATS_URL: text('nats:// URL. Not supported by this version: setting it is refused.'),
   REDIS_URL: text('redis:// URL. Not supported by this version: setting it is refused.'),
   BOOTSTRAP_ADMIN_EMAIL: Type.String({
-    minLength: 3,
-    maxLength: 320,
-    pattern: '^[^\\s@]+@[^\\s@]+$',
+    maxLength: limits.emailCharsMax,
+    pattern: emailSchema.pattern as string,
     default: 'admin@example.com',
     description: 'E-mail of the admin that the first start on an empty database creates.',
   }),
   PLATFORM_TOKEN: secret(
-    'Bearer token of POST /companies, at least 16 characters; without it the route answers 401.',
+    'Bearer token of POST /companies; without it the route answers 401. In production at least 16 characters.',
   ),
   TRUSTED_PROXIES: text(
     'Comma-separated CIDRs whose x-user-email header is believed. Embedded default: loopback, and only for requests that no proxy forwarded. Production: nobody.',
@@ -68,7 +68,7 @@ export const configSchema = Type.Object({
   RATE_LIMIT_PER_KEY: Type.Integer({
     minimum: 0,
     maximum: 10_000_000,
-    default: 50_000,
+    default: limits.rateLimitPerKeyPerSecond,
     description: 'Requests a second of one API key; 0 = no limit.',
   }),
   RATE_LIMIT_PER_PEER: Type.Integer({
