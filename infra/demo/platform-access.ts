@@ -2,9 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { loadConfig } from '@bandit/config';
 import { pino } from 'pino';
-import { startPlatform } from '../local/start.ts';
 import type { PlatformAccess } from './platform-client.ts';
 import { sessionHeader } from './session-header.ts';
 
@@ -29,6 +27,11 @@ export async function openPlatform(
 
 /** In this process, on a free port of the loopback interface, with nothing of the caller's environment. */
 async function startEmbedded(): Promise<OpenPlatform> {
+  // Loaded only here: a mistake on the command line, or a platform elsewhere, need not wait a second for it.
+  const [{ loadConfig }, { startPlatform }] = await Promise.all([
+    import('@bandit/config'),
+    import('../local/start.ts'),
+  ]);
   const dataDir = await mkdtemp(join(tmpdir(), 'bandit-demo-'));
   const removeData = () => rm(dataDir, { recursive: true, force: true });
   try {
