@@ -54,8 +54,9 @@ function judge(
   const arms = treatments.flatMap((treatment, armIndex) => (treatment.isLive ? [armIndex] : []));
   const nServed = treatments.filter(({ isLive, totals }) => isLive || totals.trials > 0).length;
   const check = checkRandomisedWinner(betting, alpha, arms, nServed);
-  // The check names arms; the statement names live treatments.
-  const leader = check.leader === undefined ? undefined : arms.indexOf(check.leader);
+  // The check names arms, and one of them also where there is no evidence; the statement names live treatments.
+  const isAhead = check.leader !== undefined && check.logE > 0;
+  const leader = isAhead ? arms.indexOf(check.leader as number) : undefined;
   const live = treatments.filter((treatment) => treatment.isLive);
   return stateWinner(live, { ...check, leader }, method);
 }

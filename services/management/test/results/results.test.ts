@@ -213,7 +213,7 @@ t.test('contextual with a floor: the randomisation decides, whatever the sums sa
     isDeclared: false,
     statement: /outside its declared bounds/,
   });
-  t.match(infer({ rewarded: [], weights: [1, 1] }), { isDeclared: false, logEvidence: 0 });
+  t.match(infer({ rewarded: [], weights: [1, 1] }), { isDeclared: false, leaderId: null, logEvidence: 0 });
   const free = resolveOptions({ algorithm: 'LINEAR_CONTEXTUAL', config: {} });
   const noFloor = inferResults(free, treatments, undefined, { rewarded, weights: [1, 1] }).winner;
   t.match(noFloor, { isDeclared: false, statement: /configure explorationFloor/ });
