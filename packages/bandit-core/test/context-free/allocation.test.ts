@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import t from 'tap';
 import { type LiveSums, sumsAsLive } from '../../src/context-free/live-sums.ts';
+import { numericPosteriors } from '../../src/context-free/thompson.ts';
 import { ucbPmf } from '../../src/context-free/ucb.ts';
 import { klUpper, ucbIndexFor } from '../../src/context-free/ucb-index.ts';
 import { createLearner, preparePolicy } from '../../src/create.ts';
@@ -254,6 +255,22 @@ t.test('Thompson follows its prior', (t) => {
   };
   // Beta(2, 2) (one failure) against Beta(2, 1): P(second) = integral 2 x (3 x^2 - 2 x^3) = 3/2 - 4/5 = .7
   t.strictSame(pmfFor(spec, [[1, 0]], [arm(), arm()]), [0.3, 0.7]);
+  t.end();
+});
+
+t.test('numeric posteriors by hand', (t) => {
+  // Rewards 0, 2 and 4, 6: means 1 and 5, variances 1; pooled mean 3, pooled variance 1 + 4 = 5. n = 2: kappa 3, a 2,
+  // location -2 * 2/3, b = 5 + 2 * 1/2 + 2 * 4 / (2 * 3) = 22/3, scale^2 = 22/3 / (2 * 3) = 11/9.
+  const live = sumsAsLive([
+    { n: 2, s: 2, s2: 4 },
+    { n: 2, s: 10, s2: 52 },
+    { n: 0, s: 0, s2: 0 },
+  ]);
+  const [first, second, untried] = numericPosteriors(live);
+  t.strictSame(round([first!.location, first!.scale, first!.degrees]), round([-4 / 3, Math.sqrt(11 / 9), 4]));
+  t.strictSame(round([second!.location, second!.scale]), round([4 / 3, Math.sqrt(11 / 9)]));
+  // Untried: the prior, t with 2 degrees around the pooled mean, scale sqrt 5.
+  t.strictSame(round([untried!.location, untried!.scale, untried!.degrees]), round([0, Math.sqrt(5), 2]));
   t.end();
 });
 

@@ -207,6 +207,29 @@ t.test('the bounded interval holds the mean, shrinks, and follows its range', (t
   t.end();
 });
 
+t.test('the ends of the bounded interval solve their formula: the mixture is 2 / alpha', (t) => {
+  const [n, s, s2, alpha] = [400, 100, 40, 0.1];
+  const mixture = (mu: number, sum: number, squares: number) => {
+    const guesses = [
+      ...Array.from({ length: 33 }, (_, i) => i / 32),
+      ...Array.from({ length: 37 }, (_, i) => 1 / (1 + Math.exp(9 - i / 2))),
+    ];
+    let total = 0;
+    for (let i = 0; i < 20; i++) {
+      const slope = 0.9 / 2 ** i;
+      const psi = -Math.log(1 - slope) - slope;
+      for (const c of guesses)
+        total += Math.exp(slope * (sum - n * mu) - psi * (squares - 2 * c * sum + n * c * c));
+    }
+    return total / 20 / guesses.length;
+  };
+  const { lower, upper } = boundedInterval({ n, s, s2 }, alpha, [0, 1]);
+  t.ok(isNear(mixture(lower, s, s2), 2 / alpha, 1e-6), `${mixture(lower, s, s2)}`);
+  // The upper end is the lower one of 1 - x: sum n - s, squares n - 2 s + s2.
+  t.ok(isNear(mixture(1 - upper, n - s, n - 2 * s + s2), 2 / alpha, 1e-6));
+  t.end();
+});
+
 t.test('numeric intervals hold the mean at all looks in at least 1 - alpha of runs', (t) => {
   const nRuns = 100;
   const misses = { exact: 0, asymptotic: 0 };
