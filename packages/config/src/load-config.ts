@@ -90,9 +90,9 @@ function present(environment: Environment, isProduction: boolean): Config {
     platformToken: environment.PLATFORM_TOKEN,
     trustedProxies:
       environment.TRUSTED_PROXIES === undefined ? undefined : splitList(environment.TRUSTED_PROXIES),
-    nextAuthSecrets: splitList(environment.NEXTAUTH_SECRET),
-    authSecrets: splitList(environment.AUTH_SECRET),
-    jwtSecrets: splitList(environment.JWT_SECRET),
+    nextAuthSecrets: readSecrets(environment.NEXTAUTH_SECRET),
+    authSecrets: readSecrets(environment.AUTH_SECRET),
+    jwtSecrets: readSecrets(environment.JWT_SECRET),
     assignmentSecret: environment.ASSIGNMENT_SECRET,
     ai: presentAi(environment),
     corsOrigins: splitList(environment.CORS_ORIGINS),
@@ -100,6 +100,12 @@ function present(environment: Environment, isProduction: boolean): Config {
     rateLimitPerKey: environment.RATE_LIMIT_PER_KEY,
     rateLimitPerPeer: environment.RATE_LIMIT_PER_PEER,
   };
+}
+
+/** The secrets of a list; and the whole text as well, as a secret may hold a comma of its own. */
+function readSecrets(text: string | undefined): string[] {
+  const secrets = splitList(text);
+  return text === undefined || secrets.length < 2 ? secrets : [...secrets, text];
 }
 
 const defaultBaseUrls = {

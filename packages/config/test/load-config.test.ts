@@ -67,7 +67,8 @@ t.test('values arrive in the shapes that code uses', async (t) => {
     isProduction: true,
     bootstrapAdminEmail: 'ada@example.com',
     trustedProxies: ['10.0.0.0/8', '::1/128', '192.0.2.1'],
-    authSecrets: [strong('new'), strong('old')],
+    // The whole text too: one secret with a comma in it looks the same.
+    authSecrets: [strong('new'), strong('old'), `${strong('new')}, ${strong('old')}`],
     corsOrigins: ['https://app.example.com', 'http://localhost:5173'],
     rateLimitPerPeer: 100,
     ai: { provider: 'openai', baseUrl: 'https://api.openai.com/v1', model: 'llama3' },
