@@ -5,7 +5,7 @@
  * stands before it, 6 characters of base62: a mistyped or made-up key is refused without a look-up. The database keeps
  * keyId and the SHA-256 of the secret.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
 const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
@@ -48,7 +48,7 @@ export function parseApiKey(text: string): ParsedApiKey | undefined {
 }
 
 export function hashSecret(secret: string): Buffer {
-  return createHash('sha256').update(secret, 'latin1').digest();
+  return hash('sha256', secret, 'buffer');
 }
 
 function checksum(text: string): string {

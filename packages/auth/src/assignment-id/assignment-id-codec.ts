@@ -1,11 +1,11 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import { idPrefixes } from '@bandit/contracts';
 import type { AssignmentFields } from './assignment-fields.ts';
-import { decodeFields, encodeFields, readMacKeyId } from './field-bytes.ts';
+import { createMac, macBytes } from './create-mac.ts';
+import { decodeFields, encodeFields, fieldBytesMax, readMacKeyId } from './field-bytes.ts';
 import type { MacKey } from './mac-keys.ts';
 
 const prefix = `${idPrefixes.assignment}_`;
-const macBytes = 16;
 const idCharsMax = 2_048;
 
 export interface AssignmentIdCodec {
@@ -26,14 +26,14 @@ export interface AssignmentIdCodec {
 export function createAssignmentIdCodec(keys: readonly MacKey[]): AssignmentIdCodec {
   const [current] = keys;
   if (current === undefined) throw new Error('assignment ids need at least one MAC key');
-  const byId = new Map(keys.map((key) => [key.id, key.key]));
+  const byId = new Map(keys.map(({ id, key }) => [id, createMac(key, fieldBytesMax)]));
   return {
     currentKeyId: current.id,
     sign: (fields) => {
-      const key = byId.get(fields.macKeyId);
-      if (key === undefined) throw new Error(`the MAC key ${fields.macKeyId} of an assignment is not there`);
+      const mac = byId.get(fields.macKeyId);
+      if (mac === undefined) throw new Error(`the MAC key ${fields.macKeyId} of an assignment is not there`);
       const bytes = encodeFields(fields);
-      return prefix + Buffer.concat([bytes, mac(key, bytes)]).toString('base64url');
+      return prefix + Buffer.concat([bytes, mac(bytes)]).toString('base64url');
     },
     verify: (id) => {
       if (!id.startsWith(prefix) || id.length > idCharsMax) return undefined;
@@ -42,15 +42,11 @@ export function createAssignmentIdCodec(keys: readonly MacKey[]): AssignmentIdCo
       // The decoder forgives padding, line breaks and stray bits: only the canonical spelling counts.
       if (all.length <= macBytes || all.toString('base64url') !== text) return undefined;
       const bytes = all.subarray(0, -macBytes);
-      const key = byId.get(readKeyId(bytes) ?? '');
-      if (key === undefined || !timingSafeEqual(mac(key, bytes), all.subarray(-macBytes))) return undefined;
+      const mac = byId.get(readKeyId(bytes) ?? '');
+      if (mac === undefined || !timingSafeEqual(mac(bytes), all.subarray(-macBytes))) return undefined;
       return decodeFields(bytes);
     },
   };
-}
-
-function mac(key: Uint8Array, bytes: Buffer): Buffer {
-  return createHmac('sha256', key).update(bytes).digest().subarray(0, macBytes);
 }
 
 function readKeyId(bytes: Buffer): string | undefined {

@@ -6,26 +6,31 @@ import { idPrefixes } from '@bandit/contracts';
 import type { AssignmentFields } from './assignment-fields.ts';
 
 const version = 1;
-const bytesMax = 2_048;
-const scratch = Buffer.alloc(bytesMax);
+/** Most bytes of the fields, as encoded. */
+export const fieldBytesMax = 2_048;
+const scratch = Buffer.alloc(fieldBytesMax);
+const nonceBytes = 16;
 const standard = 0;
 const verbatim = 1;
 
-/** @returns a copy that the caller owns */
+/** @returns a view of this module's memory, good until the next call */
 export function encodeFields(fields: AssignmentFields): Buffer {
   let at = scratch.writeUInt8(version, 0);
   at = writeText(fields.macKeyId, at);
   at = writeId(fields.companyId, idPrefixes.company, at);
   at = writeId(fields.experimentId, idPrefixes.experiment, at);
   at = writeId(fields.treatmentId, idPrefixes.treatment, at);
+  if (fields.nonce.length !== nonceBytes) {
+    throw new RangeError(`the nonce of an assignment must have 16 bytes, got ${fields.nonce.length}`);
+  }
   scratch.set(fields.nonce, at);
-  at = scratch.writeUIntBE(fields.assignedAtMs, at + 16, 6);
+  at = scratch.writeUIntBE(fields.assignedAtMs, at + nonceBytes, 6);
   at = scratch.writeUIntBE(fields.expiresAtMs, at, 6);
   at = scratch.writeDoubleBE(fields.propensity ?? Number.NaN, at);
   at = scratch.writeDoubleBE(fields.confidence, at);
   at = scratch.writeUIntBE(fields.stateVersion, at, 6);
   at = writeText(fields.userId, at);
-  return Buffer.from(scratch.subarray(0, at));
+  return scratch.subarray(0, at);
 }
 
 /** Of bytes whose MAC was right; undefined where they are of another version. */
@@ -65,7 +70,7 @@ interface Read {
 
 function writeText(text: string, at: number): number {
   const nBytes = scratch.write(text, at + 2);
-  if (at + 2 + nBytes >= bytesMax - 128)
+  if (at + 2 + nBytes >= fieldBytesMax - 128)
     throw new RangeError(`an assignment id cannot hold ${text.length} characters`);
   scratch.writeUInt16BE(nBytes, at);
   return at + 2 + nBytes;
@@ -76,18 +81,20 @@ function readText(bytes: Buffer, at: number): Read {
   return { text: bytes.toString('utf8', at + 2, end), end };
 }
 
+/** 16 bytes in base64url, canonically: the last character carries two bits. */
+const canonical = /^[A-Za-z0-9_-]{21}[AQgw]$/;
+
 /** Ids made by makeId shrink to their 16 bytes; any other stands as it is. */
 function writeId(id: string, prefix: string, at: number): number {
-  if (id.length === prefix.length + 23 && id.startsWith(`${prefix}_`)) {
+  if (id.length === prefix.length + 23 && id.startsWith(prefix) && id[prefix.length] === '_') {
     const body = id.slice(prefix.length + 1);
-    const raw = Buffer.from(body, 'base64url');
-    if (raw.length === 16 && raw.toString('base64url') === body) {
-      scratch.writeUInt8(standard, at);
-      scratch.set(raw, at + 1);
+    if (canonical.test(body)) {
+      scratch[at] = standard;
+      scratch.write(body, at + 1, 'base64url');
       return at + 17;
     }
   }
-  scratch.writeUInt8(verbatim, at);
+  scratch[at] = verbatim;
   return writeText(id, at + 1);
 }
 

@@ -6,21 +6,22 @@ export type CookieKind = 'nextauth-v4' | 'authjs-v5' | 'jwt';
 
 export interface SessionCookie {
   readonly kind: CookieKind;
-  /** The base name: the salt of v5. */
+  /** Without the chunk's number: the salt of v5. */
   readonly name: string;
   readonly value: string;
 }
 
 export const jwtCookieName = 'bandit.session-token';
 
-const names: readonly { readonly kind: CookieKind; readonly name: string }[] = [
-  { kind: 'authjs-v5', name: '__Secure-authjs.session-token' },
+const bases: readonly { readonly kind: CookieKind; readonly name: string }[] = [
   { kind: 'authjs-v5', name: 'authjs.session-token' },
-  { kind: 'nextauth-v4', name: '__Secure-next-auth.session-token' },
   { kind: 'nextauth-v4', name: 'next-auth.session-token' },
-  { kind: 'jwt', name: `__Secure-${jwtCookieName}` },
   { kind: 'jwt', name: jwtCookieName },
 ];
+/** What a browser lets only a secure page set comes first. */
+const names = bases.flatMap(({ kind, name }) =>
+  ['__Host-', '__Secure-', ''].map((prefix) => ({ kind, name: prefix + name })),
+);
 
 /** Every session cookie that a Cookie header carries, whole or put together from its chunks `name.0`, `name.1` … */
 export function findSessionCookies(header: string | undefined): SessionCookie[] {

@@ -69,11 +69,14 @@ async function readEmail(deps: SessionGuardDeps, request: FastifyRequest): Promi
   }
   const named = headers['x-user-email'];
   if (typeof named === 'string' && deps.proxies.isTrusted(request.socket.remoteAddress, headers)) {
+    // The proxy knows its user by a cookie of its own, most likely; it may also have rewritten Host, which then says nothing.
+    if (headers['sec-fetch-site'] !== undefined) checkCookieWrite(request, deps.allowedOrigins);
     return normaliseEmail(named);
   }
   for (const cookie of findSessionCookies(headers.cookie)) {
-    const claims =
-      cookie.kind === 'jwt' ? deps.jwt.read(cookie.value, nowMs) : await deps.nextAuth.read(cookie, nowMs);
+    const claims = isSigned(cookie.value)
+      ? deps.jwt.read(cookie.value, nowMs)
+      : await deps.nextAuth.read(cookie, nowMs);
     const email = emailOf(claims);
     if (email === undefined) continue;
     checkCookieWrite(request, deps.allowedOrigins);
@@ -82,12 +85,20 @@ async function readEmail(deps: SessionGuardDeps, request: FastifyRequest): Promi
   return undefined;
 }
 
+/** A signed token has three parts, an encrypted one five; a NextAuth with an `encode` of its own may set either. */
+function isSigned(token: string): boolean {
+  return token.split('.', 4).length === 3;
+}
+
 function emailOf(claims: Record<string, unknown> | undefined): string | undefined {
   const email = claims?.email;
   return typeof email === 'string' ? normaliseEmail(email) : undefined;
 }
 
+/** One address and nothing beside it: a header sent twice arrives as a list. */
+const oneEmail = /^[^\s,@\0]+@[^\s,@\0]+$/;
+
 function normaliseEmail(text: string): string | undefined {
   const email = text.trim().toLowerCase();
-  return email.length > 0 && email.length <= limits.emailCharsMax ? email : undefined;
+  return email.length <= limits.emailCharsMax && oneEmail.test(email) ? email : undefined;
 }

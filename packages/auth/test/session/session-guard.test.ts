@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type ApiError, fail } from '@bandit/contracts';
 import Fastify, { type FastifyInstance, type InjectOptions } from 'fastify';
@@ -248,4 +249,56 @@ t.test('a write by cookie must not come from another site', async (t) => {
   t.equal((await write({ origin: 'https://evil.example.net' })).status, 403);
   t.equal((await write({ 'sec-fetch-site': 'cross-site' })).status, 403);
   t.equal((await write({ 'content-type': 'application/x-www-form-urlencoded' })).status, 403);
+  t.equal((await write({ 'content-type': 'application/jsonp' })).status, 403);
+  t.equal((await write({ origin: 'null' })).status, 403, 'a sandboxed page');
+  t.equal((await write({ origin: 'https://api.example.com.evil.net' })).status, 403);
+  t.equal(
+    (await write({ origin: 'https://api.example.com:8443' })).status,
+    200,
+    'sites do not differ by port',
+  );
+  t.equal((await write({ origin: 'https://www.example.com', 'sec-fetch-site': 'same-site' })).status, 200);
+  t.equal((await write({ origin: 'https://evil.example.net', 'sec-fetch-site': 'cross-site' })).status, 403);
+  t.equal((await write({ origin: 'https://dash.example.com', 'sec-fetch-site': 'cross-site' })).status, 200);
+  t.equal((await write({})).status, 200, 'no browser: no page made it send the cookie');
+  const read = { headers: { cookie, host: 'api.example.com', origin: 'https://evil.example.net' } };
+  t.equal((await ask(app, read)).status, 200, 'reading changes nothing, and CORS keeps the answer');
+});
+
+t.test('a write by a proxy must not come from another site either', async (t) => {
+  const app = await createApp(t, { isProduction: true, proxies: ['10.0.0.0/8'] });
+  const write = (headers: Record<string, string>) =>
+    ask(app, {
+      method: 'POST',
+      remoteAddress: '10.0.0.1',
+      headers: { host: 'internal:3000', 'x-user-email': vectors.email, ...headers },
+    });
+  t.equal((await write({ origin: 'https://dash.example.com', 'sec-fetch-site': 'same-origin' })).status, 200);
+  t.equal((await write({ origin: 'https://evil.example.net', 'sec-fetch-site': 'cross-site' })).status, 403);
+  t.equal((await write({ origin: 'https://dash.example.com' })).status, 200, 'a rewritten Host says nothing');
+});
+
+t.test('no algorithm but HS256 signs a token', async (t) => {
+  const app = await createApp(t);
+  const claims = Buffer.from(JSON.stringify({ email: vectors.email, exp: nowMs / 1000 + 600 })).toString(
+    'base64url',
+  );
+  const sign = (alg: string, hash: string, secret: string): string => {
+    const signed = `${Buffer.from(JSON.stringify({ alg, typ: 'JWT' })).toString('base64url')}.${claims}`;
+    return `${signed}.${createHmac(hash, secret).update(signed).digest('base64url')}`;
+  };
+  const status = async (token: string) =>
+    (await ask(app, { headers: { authorization: `Bearer ${token}` } })).status;
+  t.equal(await status(sign('HS256', 'sha256', jwtSecret)), 200);
+  for (const [alg, hash] of [
+    ['HS384', 'sha384'],
+    ['HS512', 'sha512'],
+    ['none', 'sha256'],
+    ['RS256', 'sha256'],
+    ['hs256', 'sha256'],
+  ]) {
+    t.equal(await status(sign(alg!, hash!, jwtSecret)), 401, alg);
+  }
+  t.equal(await status(sign('HS256', 'sha256', '')), 401, 'an empty secret');
+  t.equal(await status(sign('HS256', 'sha256', `${jwtSecret} `)), 401, 'another secret');
 });
