@@ -6,17 +6,18 @@
  * taken in, last the stores. A kill -9 at any point loses nothing that was answered.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
+import { createInProcessBus } from '@bandit/bus';
 import type { Config } from '@bandit/config';
 import { createDatabaseClock } from '@bandit/db';
 import { createHttpServer, createShutdown, registerHealth, type ShutdownStep } from '@bandit/http';
 import type { Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import { callerIdOf } from './access.ts';
 import { type FirstRun, makeFirstCompany } from './first-run.ts';
 import { openAssignmentIds } from './mac-keys.ts';
 import { openStore } from './open-store.ts';
 import { runServices } from './run-services.ts';
 import { type LocalSecrets, loadLocalSecrets } from './secrets.ts';
+import { callerIdOf } from './services/access.ts';
 
 export interface StartOptions {
   readonly config: Config;
@@ -92,11 +93,13 @@ async function start(
     rateLimits: { perCaller: config.rateLimitPerKey, perPeer: config.rateLimitPerPeer, callerOf: callerIdOf },
     corsOrigins: config.corsOrigins,
   });
-  const services = await runServices({ app, config, secrets, store, ids, nowMs: clock.nowMs, registry, log });
-  for (const step of services.steps) owns(step.name, step.close);
+  const bus = createInProcessBus({ log });
+  owns('bus', bus.close);
+  const context = { app, config, secrets, store, ids, bus, nowMs: clock.nowMs, registry, log, owns };
+  const services = await runServices(context);
   registerHealth(app as never, { checks: services.checks, isDraining: shutdown.isDraining, registry });
   const firstRun = await makeFirstCompany(store.management, services.management, config.bootstrapAdminEmail);
-  if (firstRun !== undefined) await services.refresh();
+  if (firstRun !== undefined) await services.reload();
   const url = await app.listen({ host: config.host, port: config.port });
   owns('server', () => app.close());
   return { url, firstRun, close: shutdown.close };

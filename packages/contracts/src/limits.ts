@@ -49,7 +49,7 @@ export const limits = {
   experimentsListMax: 10_000,
   funnelsListMax: 10_000,
   dueExperimentsPerPollMax: 100,
-  funnelRewardRetriesMax: 5,
+  unknownOutcomeRetriesMax: 5,
   resultsLogTrialsMax: 200_000,
   resultsQueueMax: 100,
   resultsTimeoutMs: 10_000,
@@ -81,7 +81,6 @@ export const limits = {
   databaseConnectTimeoutMs: 5_000,
   databaseStatementTimeoutMs: 10_000,
   assignmentCommitTimeoutMs: 250,
-  embeddedCommitTimeoutMs: 5_000,
   // One process and its own database: there is nobody to answer instead of it.
   embeddedCommitTimeoutMs: 10_000,
   slowCommitsInARowMax: 5,

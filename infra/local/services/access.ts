@@ -8,6 +8,8 @@ import {
 } from '@bandit/auth';
 import type { FastifyRequest } from 'fastify';
 
+export type Access = ReturnType<typeof createAccess>;
+
 /** The credentials of all three services, from the guards of auth. */
 export function createAccess(keys: ApiKeyGuard, sessions: SessionGuard) {
   const companyOf = (request: FastifyRequest): string => getPrincipal(request).companyId;
