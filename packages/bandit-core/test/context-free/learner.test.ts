@@ -123,6 +123,24 @@ t.test('order, batching and merging of sums do not matter', (t) => {
   t.end();
 });
 
+t.test(
+  'merging keeps when an arm was first tried: trials of the second come after those of the first',
+  (t) => {
+    const trials = (arm: number, count: number) => Array.from({ length: count }, () => trial(arm));
+    const [left, right] = [createLearner(thompson), createLearner(thompson)];
+    left.fold(trials(0, 500));
+    right.fold([...trials(1, 10), ...trials(0, 10)]);
+    const merged = decodeLearner(thompson, mergeLearners(thompson, left.encode(), right.encode()));
+    t.equal(merged.nTrials, 520);
+    // First tried at 500 of two equal shares: 500 / 2 > 20, so arm 1 is new and held to its half.
+    t.ok(pmfOf(thompson, merged, equalArms(2))[1]! <= 0.5);
+    t.ok(pmfOf(thompson, right, equalArms(2))[1]! <= 0.5);
+    const other = decodeLearner(thompson, mergeLearners(thompson, right.encode(), left.encode()));
+    t.ok(pmfOf(thompson, other, equalArms(2))[1]! > 0.9, 'the other way round it was there from the start');
+    t.end();
+  },
+);
+
 t.test('encode and decode continue bit for bit', (t) => {
   for (const spec of [
     thompson,

@@ -167,6 +167,10 @@ t.test('daily evidence: one day is the plain one, days multiply, swings of the b
     'sums lie',
   );
   t.equal(checkDailyWinner(days, 0.05).isDeclared, false);
+  // However strongly the leader is behind on a day, that day is no evidence for it: its factor stays below 1.
+  const lost = { leader: { n: 1000, s: 50 }, other: { n: 1000, s: 100 } };
+  const won = { leader: { n: 1000, s: 300 }, other: { n: 1000, s: 100 } };
+  t.ok(logDailyEvidence([won, lost]) < logDailyEvidence([won]));
   // A day on which the leader is behind costs evidence and does not end it.
   const mixed = logDailyEvidence([
     { leader, other },
@@ -404,6 +408,9 @@ t.test('betting on the randomisation by hand', (t) => {
   t.ok(isNear(state.logE[1], Math.log(1.1 * 0.9), 1e-12));
   const check = checkRandomisedWinner(state, 0.05);
   t.match(check, { isDeclared: false, leader: 1 });
+  // K / alpha, K over all ever served.
+  t.ok(isNear(check.threshold, Math.log(2 / 0.05), 1e-12));
+  t.ok(isNear(checkRandomisedWinner(state, 0.05, [0, 1], 5).threshold, Math.log(5 / 0.05), 1e-12));
   for (const bad of [0, 0.6, Number.NaN]) t.throws(() => startBetting(2, bad), /floor must be above 0/);
   t.throws(() => betOnTrial(state, { armIndex: 0, propensity: 0.05, reward: 1 }), /declared floor/);
   t.throws(
