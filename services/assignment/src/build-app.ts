@@ -16,8 +16,8 @@ export interface AssignmentAppDeps extends Omit<ReplyDeps, 'assigner'> {
 
 /** The assignment routes as a plugin. It opens nothing; the caller owns the runtime. */
 export function buildApp(deps: AssignmentAppDeps): FastifyPluginAsync {
-  const { keyGuard, findExperiment, nowMs, runtime } = deps;
-  const replyDeps: ReplyDeps = { findExperiment, nowMs, assigner: runtime.assigner };
+  const { keyGuard, runtime, ...rest } = deps;
+  const replyDeps: ReplyDeps = { ...rest, assigner: runtime.assigner };
   return async (fastify) => {
     const app = fastify as App;
     // Thrown on to the server's own handler, which writes the envelope.

@@ -65,6 +65,8 @@ export interface InstanceOptions extends Partial<AssignmentRuntimeDeps> {
 export const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
 export const ids = createAssignmentIdCodec([{ id: 'mk1', key: Buffer.alloc(32, 3) }]);
 
+let nInstances = 0;
+
 export async function startInstance(t: Test, db: Db, options: InstanceOptions): Promise<Instance> {
   const { companyId, clock, ...change } = options;
   const nowMs = () => clock.nowMs;
@@ -94,7 +96,8 @@ export async function startInstance(t: Test, db: Db, options: InstanceOptions): 
     isCacheShared: false,
     ids,
     directory,
-    rng: createRng(20_260_115),
+    // Another sequence for each instance: they must not agree by chance.
+    rng: createRng(20_260_115 + nInstances++),
     randomBytes,
     fallbackKey: Buffer.alloc(32, 7),
     nowMs,
@@ -148,6 +151,7 @@ async function createApp(
     buildApp({
       keyGuard: createApiKeyGuard({ findKey: directory.findKey, loadKey: directory.loadKey, nowMs }),
       findExperiment: directory.findExperiment,
+      confirmConfiguration: directory.confirm,
       nowMs,
       runtime,
     }),

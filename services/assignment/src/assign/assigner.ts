@@ -149,15 +149,20 @@ export class Assigner {
     const { cache, isCacheShared, nowMs } = this.#deps;
     if (!isCacheShared || !cache.isConnected()) return undefined;
     const key = cacheKey(request);
-    try {
+    const claim = async () => {
       const winner = await cache.claim(key, own.assignmentId, own.expiresAtMs - nowMs());
-      if (winner === own.assignmentId) return undefined;
-      const other = this.#readId(request, winner, false)?.known;
-      if (other && judge(other, request.experiment, nowMs()) === 'valid') return other;
-      // It holds what no longer counts: that makes way.
-      await cache.remove([key]);
-      await cache.claim(key, own.assignmentId, own.expiresAtMs - nowMs());
-      return undefined;
+      return winner === own.assignmentId ? own : this.#readId(request, winner, false)?.known;
+    };
+    const isServed = (known: KnownAssignment | undefined) =>
+      known !== undefined && judge(known, request.experiment, nowMs()) === 'valid';
+    try {
+      let winner = await claim();
+      if (!isServed(winner)) {
+        // It holds what no longer counts: that makes way, once.
+        await cache.remove([key]);
+        winner = await claim();
+      }
+      return winner !== own && isServed(winner) ? winner : undefined;
     } catch {
       return undefined; // The cache is away too; its adapter counts and logs that.
     }

@@ -21,6 +21,12 @@ export function requireActive(experiment: ExperimentSnapshot | undefined, nowMs:
   return experiment;
 }
 
+/** True when `requireActive` would return it. */
+export function isActive({ status, endAtMs, treatments }: ExperimentSnapshot, nowMs: number): boolean {
+  const isOver = endAtMs !== undefined && endAtMs <= nowMs;
+  return status === 'active' && !isOver && treatments.some(({ isLive }) => isLive);
+}
+
 function notActive({ id }: ExperimentSnapshot, status: string, more = ''): ApiError {
   const sentence = `experiment ${id} is ${status}${more}: only an active experiment assigns treatments`;
   return new ApiError('EXPERIMENT_NOT_ACTIVE', sentence, { details: { status } });

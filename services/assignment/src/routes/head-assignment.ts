@@ -1,8 +1,8 @@
 import { getPrincipal } from '@bandit/auth';
 import { assignmentParamsSchema, getAssignmentQuerySchema } from '@bandit/contracts';
-import { requireActive } from '../assign/require-active.ts';
 import type { App, KeyGuard } from './app.ts';
 import { askedByQuery } from './asked-by-query.ts';
+import { findActive } from './find-active.ts';
 import type { ParseContext } from './parse-context.ts';
 import type { ReplyDeps } from './reply-with-assignment.ts';
 
@@ -24,10 +24,10 @@ export function registerHeadAssignment(
         querystring: getAssignmentQuerySchema,
       },
     },
-    (request, reply) => {
+    async (request, reply) => {
       const { companyId } = getPrincipal(request);
       const { experimentId } = askedByQuery(companyId, request.params, request.query, parseContext);
-      requireActive(deps.findExperiment(companyId, experimentId), deps.nowMs());
+      await findActive(deps, companyId, experimentId);
       return reply.header('cache-control', 'no-store').type('application/json; charset=utf-8').send();
     },
   );

@@ -4,12 +4,10 @@ import type { FastifyReply } from 'fastify';
 import { answerBody } from '../assign/answer-body.ts';
 import type { Assigner } from '../assign/assigner.ts';
 import type { KnownAssignment } from '../assign/known-assignment.ts';
-import { requireActive } from '../assign/require-active.ts';
+import { type FindActiveDeps, findActive } from './find-active.ts';
 
-export interface ReplyDeps {
-  findExperiment(companyId: string, experimentId: string): ExperimentSnapshot | undefined;
+export interface ReplyDeps extends FindActiveDeps {
   assigner: Pick<Assigner, 'findKnown' | 'assign'>;
-  nowMs(): number;
 }
 
 export interface Asked {
@@ -28,11 +26,21 @@ export function replyWithAssignment(
   reply: FastifyReply,
   asked: Asked,
 ): FastifyReply | Promise<FastifyReply> {
+  const experiment = findActive(deps, asked.companyId, asked.experimentId);
+  if (experiment instanceof Promise)
+    return experiment.then((found) => replyActive(deps, reply, asked, found));
+  return replyActive(deps, reply, asked, experiment);
+}
+
+function replyActive(
+  deps: ReplyDeps,
+  reply: FastifyReply,
+  asked: Asked,
+  experiment: ExperimentSnapshot,
+): FastifyReply | Promise<FastifyReply> {
   const { companyId, experimentId, userId, context } = asked;
-  const nowMs = deps.nowMs();
-  const experiment = requireActive(deps.findExperiment(companyId, experimentId), nowMs);
   const known = deps.assigner.findKnown(experiment, userId);
-  if (known) return send(reply, experiment, known, nowMs);
+  if (known) return send(reply, experiment, known, deps.nowMs());
   return deps.assigner.assign({ experiment, userId, context }).then((made) => {
     // The configuration may have moved meanwhile: the treatment is named by the newest.
     const newest = deps.findExperiment(companyId, experimentId) ?? experiment;

@@ -47,6 +47,9 @@ t.test('who gets what', async (t) => {
       await reload();
       t.equal((await askAtOnce(instances, experimentId, 40)).size, 1);
       t.equal((await recordedAssignments(db, experimentId)).length, 1);
+      const metrics = await instances[0]!.registry.metrics();
+      t.match(metrics, /source="draw"} 1\n/);
+      t.notMatch(metrics, /source="held"/, 'they share one decision');
     });
 
     await t.test('two instances give 40 simultaneous first requests one assignment', async (t) => {
@@ -188,7 +191,7 @@ t.test('who gets what', async (t) => {
         const observed = rows.filter((row) => row.treatment_id === id).length;
         chiSquare += (observed - n * p) ** 2 / (n * p);
       }
-      // Two degrees of freedom, seed 20260115: 13.8 is exceeded with probability .001.
+      // Two degrees of freedom, seeds from 20260115 on: 13.8 is exceeded with probability .001.
       t.ok(chiSquare < 13.8, `chi-square ${chiSquare}`);
     });
 

@@ -217,6 +217,21 @@ t.test('a version heard of during a fetch is fetched too', async (t) => {
   t.equal(world.hotState.findPolicy(experiment('exp_1'))?.stateVersion, 3);
 });
 
+t.test('a fetch that answers with an older state than came meanwhile changes nothing', async (t) => {
+  const world = createWorld();
+  t.teardown(() => world.hotState.close());
+  world.write('exp_1', 1, serving(20));
+  await world.hotState.start();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  world.setGate(promise);
+  world.write('exp_1', 2, serving(20));
+  world.tell('exp_1', 2);
+  world.tell('exp_1', 5, serving(20));
+  resolve();
+  await settle();
+  t.equal(world.hotState.findPolicy(experiment('exp_1'))?.stateVersion, 5);
+});
+
 t.test('the poll heals what messages missed, and looks at what changed only', async (t) => {
   const world = createWorld();
   t.teardown(() => world.hotState.close());

@@ -238,6 +238,8 @@ t.test('a hung database is left after the deadline; its late answer settles the 
   t.equal(world.recorder.nUnrecorded(), 1);
   resume();
   await world.recorder.probe();
+  // Its settlement is a few promises behind the commit.
+  await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
   t.same(world.settled, [{ kind: 'recorded' }]);
   t.equal(world.recorder.nUnrecorded(), 0);
   t.equal(world.recorder.isAway(), false);
