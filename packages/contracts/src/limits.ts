@@ -122,6 +122,7 @@ export const limits = {
 
   // Snapshots of configuration and state
   configPollMs: 1_000,
+  confirmTimeoutMs: 500,
   configLoadTimeoutMs: 10_000,
   companiesPerLoadMax: 1_000,
   statePollMs: 2_000,

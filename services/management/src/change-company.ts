@@ -1,6 +1,14 @@
 import { type Bus, type ConfigMessage, makeId, subjects } from '@bandit/contracts';
-import { appendAuditEntry, bumpConfigVersion, type Database, lockCompany, withCompany } from '@bandit/db';
+import {
+  appendAuditEntry,
+  bumpConfigVersion,
+  type Database,
+  hasAuditEntry,
+  lockCompany,
+  withCompany,
+} from '@bandit/db';
 import type { Kysely, Transaction } from 'kysely';
+import { retryUnknown } from './retry-unknown.ts';
 
 export interface ChangeDeps {
   readonly db: Kysely<Database>;
@@ -27,10 +35,19 @@ export interface Changed<T> {
   readonly note?: AuditNote | undefined;
 }
 
+interface Committed<T> {
+  readonly result: T;
+  /** The new configuration version; undefined when nothing changed. */
+  readonly version: number | undefined;
+}
+
 /**
  * One management change: `work`, its audit row and the bump of the company's configuration version in one
  * transaction that holds the company's lock; after the commit the new version is published. A process that misses
  * the message heals by polling.
+ *
+ * A commit whose outcome is unknown is settled by its audit row: there, the change was made and is answered as it was;
+ * not there, it is made again.
  *
  * @throws whatever `work` throws, with nothing changed
  */
@@ -40,13 +57,19 @@ export async function changeCompany<T>(
   work: (trx: Transaction<Database>) => Promise<Changed<T>>,
 ): Promise<T> {
   const { companyId } = author;
-  const { result, version } = await withCompany(deps.db, companyId, async (trx) => {
-    const atMs = await lockCompany(trx, companyId);
-    if (atMs === undefined) throw new Error('the company of an authenticated author does not exist');
-    const { result, note } = await work(trx);
-    const version = note && (await recordChange(trx, deps, { ...note, ...author, atMs }));
-    return { result, version };
-  });
+  const auditId = makeId('audit', deps.randomBytes(16));
+  let attempted: Committed<T> | undefined;
+  const { result, version } = await retryUnknown(() =>
+    withCompany(deps.db, companyId, async (trx) => {
+      const atMs = await lockCompany(trx, companyId);
+      if (atMs === undefined) throw new Error('the company of an authenticated author does not exist');
+      if (attempted !== undefined && (await hasAuditEntry(trx, companyId, auditId))) return attempted;
+      const { result, note } = await work(trx);
+      const version = note && (await recordChange(trx, { ...note, ...author, id: auditId, atMs }));
+      attempted = { result, version };
+      return attempted;
+    }),
+  );
   if (version !== undefined) publishConfig(deps.bus, companyId, version);
   return result;
 }
@@ -54,10 +77,9 @@ export async function changeCompany<T>(
 /** The audit row and the version bump of a change; the caller's transaction holds the company's lock. */
 export async function recordChange(
   trx: Transaction<Database>,
-  deps: Pick<ChangeDeps, 'randomBytes'>,
-  change: AuditNote & Author & { readonly atMs: number },
+  change: AuditNote & Author & { readonly id: string; readonly atMs: number },
 ): Promise<number> {
-  await appendAuditEntry(trx, { ...change, id: makeId('audit', deps.randomBytes(16)) });
+  await appendAuditEntry(trx, change);
   return bumpConfigVersion(trx, change.companyId);
 }
 

@@ -236,3 +236,32 @@ async function createServer(deps: ManagementDeps): Promise<HttpServer> {
   await app.register(buildApp(deps));
   return app;
 }
+
+/** Once armed, the next transaction ends in a reset connection: after its commit, or instead of it. */
+export function cutFirstCommit(db: Harness['db'], isStored: boolean) {
+  let isArmed = false;
+  let nCuts = 0;
+  const reset = () => Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+  type Work = (trx: never) => Promise<unknown>;
+  const execute = async (work: Work) => {
+    if (!isArmed) return db.transaction().execute(work as never);
+    isArmed = false;
+    nCuts += 1;
+    await db.transaction().execute(async (trx) => {
+      await work(trx as never);
+      if (!isStored) throw reset();
+    });
+    throw reset();
+  };
+  const transaction = () => ({ execute });
+  const wrapped = new Proxy(db, {
+    get: (target, name) => (name === 'transaction' ? transaction : Reflect.get(target, name, target)),
+  });
+  return {
+    db: wrapped,
+    arm: () => {
+      isArmed = true;
+    },
+    nCuts: () => nCuts,
+  };
+}

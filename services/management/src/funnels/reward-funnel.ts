@@ -1,21 +1,10 @@
-import { setTimeout } from 'node:timers/promises';
-import {
-  ApiError,
-  type Bus,
-  type FunnelReward,
-  limits,
-  makeId,
-  subjects,
-  type WakeMessage,
-} from '@bandit/contracts';
+import { ApiError, type Bus, type FunnelReward, makeId, subjects, type WakeMessage } from '@bandit/contracts';
 import {
   type Database,
   findFunnel,
   funnelEventKey,
   insertFunnelReward,
   insertRewardEvents,
-  isOutcomeUnknown,
-  isStoreUnavailable,
   listRewardEventIds,
   partitionOfExperiment,
   type RewardEvent,
@@ -24,10 +13,8 @@ import {
   withCompany,
 } from '@bandit/db';
 import type { Kysely, Transaction } from 'kysely';
+import { retryUnknown } from '../retry-unknown.ts';
 import { funnelNotFound } from './change-funnels.ts';
-
-/** Doubled with each further try: 50 ms … 800 ms, 1.6 s in all. */
-const firstPauseMs = 50;
 
 export interface RewardDeps {
   readonly db: Kysely<Database>;
@@ -114,22 +101,6 @@ function stableIds(randomBytes: (nBytes: number) => Uint8Array): (experimentId: 
     ids.set(experimentId, id);
     return id;
   };
-}
-
-/**
- * Runs again after an outcome that is unknown, and from then on also while the store is away: only a run that reached it
- * can tell. Bounded: the last error is thrown.
- */
-async function retryUnknown<T>(run: (isRerun: boolean) => Promise<T>): Promise<T> {
-  for (let attempt = 0; ; attempt += 1) {
-    try {
-      return await run(attempt > 0);
-    } catch (error) {
-      const mayRetry = attempt === 0 ? isOutcomeUnknown(error) : isStoreUnavailable(error);
-      if (!mayRetry || attempt >= limits.funnelRewardRetriesMax) throw error;
-      await setTimeout(firstPauseMs * 2 ** attempt);
-    }
-  }
 }
 
 const funnelCompleted = () =>

@@ -3,7 +3,7 @@ import { forEachStore } from '@bandit/db/testing';
 import { sql } from 'kysely';
 import t, { type Test } from 'tap';
 import { changeRole, removeMember } from '../../src/members/change-members.ts';
-import { createHarness, type Harness, platformToken, send } from '../harness.ts';
+import { createHarness, cutFirstCommit, type Harness, platformToken, send } from '../harness.ts';
 
 t.test('administration', (t) =>
   forEachStore(t, async (t, store) => {
@@ -327,6 +327,35 @@ async function testAuditLog(t: Test, harness: Harness): Promise<void> {
     }
     t.match(await verifyAuditChain(db, companyId), { isIntact: true, nEntries: actions.length });
   });
+
+  await t.test(
+    'a commit whose connection was cut is settled: the change is made once and answered',
+    async (t) => {
+      for (const isStored of [true, false]) {
+        const cut = cutFirstCommit(harness.deps.db, isStored);
+        const other = await createHarness(t, harness.store, { db: cut.db });
+        const { call, companyId } = await other.tenant();
+        cut.arm();
+        const made = await call('POST', '/api-keys', { name: 'Cut' });
+        t.equal(made.status, 201);
+        t.same(
+          (await call('GET', '/api-keys')).body.data.map((x: { id: string }) => x.id)[0],
+          made.body.data.id,
+        );
+        t.equal((await call('GET', '/api-keys')).body.data.length, 2);
+        t.match(await verifyAuditChain(db, companyId), { isIntact: true, nEntries: 2 });
+
+        cut.arm();
+        const email = `cut-${companyId.slice(4).toLowerCase()}@example.com`;
+        const headers = { authorization: `Bearer ${platformToken}` };
+        const payload = { name: 'Cut', adminEmail: email };
+        const company = await send(other.app, { method: 'POST', url: '/companies', payload, headers });
+        t.equal(company.status, 201, 'not 409 for its own e-mail');
+        t.match(await verifyAuditChain(db, company.body.data.id), { isIntact: true, nEntries: 1 });
+        t.equal(cut.nCuts(), 2);
+      }
+    },
+  );
 
   await t.test('simultaneous changes leave no gap in seq', async (t) => {
     const { call, companyId } = await harness.tenant();

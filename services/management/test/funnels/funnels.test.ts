@@ -2,7 +2,7 @@ import { limits } from '@bandit/contracts';
 import { forEachStore } from '@bandit/db/testing';
 import { sql } from 'kysely';
 import t, { type Test } from 'tap';
-import { createHarness, type Harness, insertAssignment, type Tenant } from '../harness.ts';
+import { createHarness, cutFirstCommit, type Harness, insertAssignment, type Tenant } from '../harness.ts';
 
 interface Steps {
   readonly funnelId: string;
@@ -286,33 +286,4 @@ async function failInsertsInto(db: Harness['db'], table: string): Promise<void> 
 
 async function stopFailing(db: Harness['db'], table: string): Promise<void> {
   await sql.raw(`drop trigger injected on ${table}`).execute(db);
-}
-
-/** Once armed, the next transaction ends in a reset connection: after its commit, or instead of it. */
-function cutFirstCommit(db: Harness['db'], isStored: boolean) {
-  let isArmed = false;
-  let nCuts = 0;
-  const reset = () => Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
-  type Work = (trx: never) => Promise<unknown>;
-  const execute = async (work: Work) => {
-    if (!isArmed) return db.transaction().execute(work as never);
-    isArmed = false;
-    nCuts += 1;
-    await db.transaction().execute(async (trx) => {
-      await work(trx as never);
-      if (!isStored) throw reset();
-    });
-    throw reset();
-  };
-  const transaction = () => ({ execute });
-  const wrapped = new Proxy(db, {
-    get: (target, name) => (name === 'transaction' ? transaction : Reflect.get(target, name, target)),
-  });
-  return {
-    db: wrapped,
-    arm: () => {
-      isArmed = true;
-    },
-    nCuts: () => nCuts,
-  };
 }

@@ -16,6 +16,7 @@ export * from './find-funnel.ts';
 export * from './find-live-treatment.ts';
 export * from './find-member.ts';
 export * from './find-serving-state.ts';
+export * from './has-audit-entry.ts';
 export * from './insert-api-key.ts';
 export * from './insert-company.ts';
 export * from './insert-experiment.ts';
