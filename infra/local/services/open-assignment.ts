@@ -29,7 +29,9 @@ export async function openAssignment(context: LiveContext, access: Access): Prom
   });
   owns('assignment', runtime.close);
   await runtime.start();
-  const { findExperiment } = directory;
-  await app.register(buildApp({ runtime, keyGuard: access.keys, findExperiment, nowMs }));
+  const { findExperiment, confirm: confirmConfiguration } = directory;
+  await app.register(
+    buildApp({ runtime, keyGuard: access.keys, findExperiment, confirmConfiguration, nowMs }),
+  );
   return runtime;
 }

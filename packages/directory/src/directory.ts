@@ -47,6 +47,12 @@ export interface Directory {
   isReady(): boolean;
   /** One look at the versions and a reload of what is behind; also runs by itself every `pollMs`. Never rejects. */
   poll(): Promise<void>;
+  /**
+   * A look that starts after the call, shared by all who ask meanwhile: what was committed before the call is held
+   * afterwards. For a refusal that would surprise whoever has just changed the configuration. Never rejects, and
+   * waits no longer than `confirmTimeoutMs`.
+   */
+  confirm(): Promise<void>;
   findExperiment(companyId: string, experimentId: string): ExperimentSnapshot | undefined;
   experiments(): Iterable<ExperimentSnapshot>;
   /** The live key of that id; revoked and unknown ones are undefined, expired ones are not. */
@@ -71,6 +77,7 @@ class LiveDirectory implements Directory {
   #subscription: Subscription | undefined;
   #timer: NodeJS.Timeout | undefined;
   #polling: Promise<void> | undefined;
+  #confirming: Promise<void> | undefined;
   #isReady = false;
   #isFailing = false;
   #isClosed = false;
@@ -104,6 +111,16 @@ class LiveDirectory implements Directory {
       this.#polling = undefined;
     });
     return this.#polling;
+  };
+
+  confirm = (): Promise<void> => {
+    // A look that runs already may have read before the change.
+    this.#confirming ??= (this.#polling ?? Promise.resolve()).then(() => {
+      this.#confirming = undefined;
+      return this.poll();
+    });
+    const done = withDeadline(this.#confirming, limits.confirmTimeoutMs, 'confirming the configuration');
+    return done.catch(() => undefined);
   };
 
   findExperiment = (companyId: string, experimentId: string) =>

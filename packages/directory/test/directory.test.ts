@@ -288,3 +288,30 @@ t.test('close stops listening and polling', async (t) => {
   await world.directory.close();
   t.equal(world.handlers.size, 0);
 });
+
+t.test('confirm holds what was committed before it, also while an older look still runs', async (t) => {
+  const world = createWorld();
+  t.teardown(() => world.directory.close());
+  world.write(company('a', 1));
+  await world.directory.start();
+  const gate = Promise.withResolvers<void>();
+  world.setGate(gate.promise);
+  // This look has read version 1 and waits.
+  const older = world.directory.poll();
+  world.write(company('a', 2, { experiments: [experiment('a', 'exp_1')] }));
+  const confirmed = Promise.all([world.directory.confirm(), world.directory.confirm()]);
+  gate.resolve();
+  await Promise.all([older, confirmed]);
+  t.equal(world.directory.findExperiment('a', 'exp_1')?.id, 'exp_1');
+  t.equal(world.loads.length, 2, 'the first load, and one for both who asked');
+});
+
+t.test('confirm never rejects: with the database away it leaves what is held', async (t) => {
+  const world = createWorld();
+  t.teardown(() => world.directory.close());
+  world.write(company('a', 1, { experiments: [experiment('a', 'exp_1')] }));
+  await world.directory.start();
+  world.setAway(true);
+  await world.directory.confirm();
+  t.equal(world.directory.findExperiment('a', 'exp_1')?.id, 'exp_1');
+});
