@@ -14,7 +14,6 @@ const frameworkCodes: Readonly<Record<string, { code: ErrorCode; message: string
   },
   FST_ERR_BAD_URL: { code: 'MALFORMED_REQUEST', message: 'the path is not a valid URL path' },
   FST_ERR_MAX_PARAM_LENGTH: { code: 'MALFORMED_REQUEST', message: 'a part of the path is too long' },
-  FST_ERR_HANDLER_TIMEOUT: { code: 'OVERLOADED', message: 'the answer took too long: try again' },
   FST_ERR_ASYNC_CONSTRAINT: { code: 'MALFORMED_REQUEST', message: 'the request cannot be routed' },
 };
 
@@ -40,7 +39,7 @@ export function answerFailure(
   }
   if (answer.statusCode === 401) reply.header('www-authenticate', 'Bearer');
   // What is left of a refused body is not read: the connection cannot carry another request.
-  if (answer.statusCode === 413) reply.header('connection', 'close');
+  if (answer.statusCode === 413 || answer.statusCode === 408) reply.header('connection', 'close');
   reply
     .code(answer.statusCode)
     .type('application/json; charset=utf-8')
@@ -48,10 +47,10 @@ export function answerFailure(
     .send(JSON.stringify(fail(answer.code, answer.message, nowMs, answer.details)));
 }
 
-export function answerUnknownRoute(request: FastifyRequest, reply: FastifyReply, nowMs: number): void {
+export function unknownRoute(request: FastifyRequest): ApiError {
   const path = request.url.split('?', 1)[0]?.slice(0, 200) ?? '';
   const message = `there is no route ${request.method} ${path}; GET /openapi.json lists those there are`;
-  answerFailure(new ApiError('ROUTE_NOT_FOUND', message), request, reply, nowMs);
+  return new ApiError('ROUTE_NOT_FOUND', message);
 }
 
 function toApiError(error: unknown): ApiError {

@@ -1,5 +1,6 @@
 import { ApiError } from '@bandit/contracts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { unknownRoute } from './answer-failure.ts';
 import { parseJson } from './parse-json.ts';
 
 /** `application/json`, with UTF-8 as the only charset; no tabs, no leading space, nothing behind it. */
@@ -20,7 +21,8 @@ export function useStrictJson(app: FastifyInstance): void {
     }
   });
   app.addHook('preParsing', (request, _reply, payload, done) => {
-    const refusal = refuseOtherMedia(request);
+    // Nobody has to send a right body to learn that there is nothing to send it to.
+    const refusal = request.is404 ? unknownRoute(request) : refuseOtherMedia(request);
     if (refusal === undefined) done(null, payload);
     else done(refusal);
   });

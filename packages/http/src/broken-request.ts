@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { type ErrorCode, fail } from '@bandit/contracts';
 
@@ -25,8 +26,12 @@ const other: BrokenAnswer = {
   message: 'the request is not valid HTTP',
 };
 
+/** Sockets that are being answered: what else arrives on them is not looked at. */
+const handled = new WeakSet<Socket>();
+
 /**
  * What never became a request (bad framing, too slow, headers too large): the envelope on the bare socket, then closed.
+ * Whole requests that came before it on the same socket are answered first, each in its turn.
  *
  * @param requestId for `x-request-id`, as on every answer
  */
@@ -36,11 +41,29 @@ export function answerBrokenRequest(
   requestId: string,
   nowMs: number,
 ): void {
-  if (error.code === 'ECONNRESET' || !socket.writable || isAnswering(socket)) {
+  if (handled.has(socket)) return;
+  handled.add(socket);
+  answerInTurn(error, socket, requestId, nowMs);
+}
+
+function answerInTurn(error: { code?: string }, socket: Socket, requestId: string, nowMs: number): void {
+  const current = findCurrentAnswer(socket);
+  if (current?.req.complete && socket.writable) {
+    current.once('close', () => answerInTurn(error, socket, requestId, nowMs));
+  } else if (error.code === 'ECONNRESET' || !socket.writable || current?.headersSent === true) {
+    // Gone, or the broken request has its answer already (413 before its end): another would end up inside it.
     socket.destroy();
-    return;
+  } else {
+    const text = writeAnswer(answers[error.code ?? ''] ?? other, requestId, nowMs);
+    // Whoever does not close their half is cut: nothing reads this socket any more.
+    socket.setTimeout(lingerMs, () => socket.destroy());
+    socket.end(text);
   }
-  const answer = answers[error.code ?? ''] ?? other;
+}
+
+const lingerMs = 1_000;
+
+function writeAnswer(answer: BrokenAnswer, requestId: string, nowMs: number): string {
   const body = JSON.stringify(fail(answer.code, answer.message, nowMs));
   const head = [
     `HTTP/1.1 ${answer.status}`,
@@ -49,15 +72,10 @@ export function answerBrokenRequest(
     `x-request-id: ${requestId}`,
     'connection: close',
   ];
-  // Whoever does not close their half is cut: nothing reads this socket any more.
-  socket.setTimeout(lingerMs, () => socket.destroy());
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+  return `${head.join('\r\n')}\r\n\r\n${body}`;
 }
 
-const lingerMs = 1_000;
-
-/** True while an earlier request's answer is on its way: writing now would end up inside it. */
-function isAnswering(socket: Socket): boolean {
-  const { _httpMessage } = socket as { _httpMessage?: { headersSent?: boolean } | null };
-  return _httpMessage?.headersSent === true;
+/** The answer that is being made on this socket; Node keeps it there and offers no other way to it. */
+function findCurrentAnswer(socket: Socket): ServerResponse | undefined {
+  return (socket as { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined;
 }

@@ -10,9 +10,11 @@ import Fastify, {
   type RawServerDefault,
 } from 'fastify';
 import type { Registry } from 'prom-client';
-import { answerFailure, answerUnknownRoute } from './answer-failure.ts';
+import { useAnswerDeadline } from './answer-deadline.ts';
+import { answerFailure, unknownRoute } from './answer-failure.ts';
 import { useStrictJson } from './body-parser.ts';
 import { answerBrokenRequest } from './broken-request.ts';
+import { useDraining } from './draining.ts';
 import { measureRequests } from './measure-requests.ts';
 import { useOpenApi } from './open-api.ts';
 import { useOverloadShedding } from './overload.ts';
@@ -69,8 +71,12 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   useStrictValidators(app as unknown as FastifyInstance);
   useSerializers(app as unknown as FastifyInstance);
   app.setErrorHandler((error, request, reply) => answerFailure(error, request, reply, options.nowMs()));
-  app.setNotFoundHandler((request, reply) => answerUnknownRoute(request, reply, options.nowMs()));
+  app.setNotFoundHandler((request, reply) =>
+    answerFailure(unknownRoute(request), request, reply, options.nowMs()),
+  );
   useAnswerHeaders(app as unknown as FastifyInstance, options.isProduction === true);
+  useAnswerDeadline(app as unknown as FastifyInstance, answerDeadline);
+  useDraining(app as unknown as FastifyInstance);
   measureRequests(app as unknown as FastifyInstance, options.registry, options.service);
   await useOpenApi(app as unknown as FastifyInstance, options);
   useOverloadShedding(app as unknown as FastifyInstance);
@@ -87,7 +93,6 @@ const transport = {
   bodyLimit: limits.bodyBytesMax,
   requestTimeout: limits.requestTimeoutMs - limits.timeoutCheckIntervalMs,
   connectionTimeout: limits.connectionTimeoutMs,
-  handlerTimeout: limits.handlerTimeoutMs,
   keepAliveTimeout: limits.keepAliveTimeoutMs,
   http: {
     headersTimeout: limits.headersTimeoutMs,
@@ -98,6 +103,11 @@ const transport = {
   },
   routerOptions: { maxParamLength: limits.urlBytesMax, ignoreTrailingSlash: false },
 } as const;
+
+const answerDeadline = {
+  withinMs: limits.handlerTimeoutMs,
+  checkIntervalMs: limits.timeoutCheckIntervalMs,
+};
 
 const requestIdPattern = new RegExp(`^[A-Za-z0-9._-]{1,${limits.requestIdCharsMax}}$`);
 

@@ -1,7 +1,6 @@
+import { limits } from '@bandit/contracts';
 import type { FastifyInstance } from 'fastify';
 import type { Registry } from 'prom-client';
-
-const checkTimeoutMs = 1_000;
 
 export interface HealthOptions {
   /** True while that part can do its job. Each has a second to say so. */
@@ -38,7 +37,7 @@ async function readStates(options: HealthOptions): Promise<Record<string, boolea
 async function withinDeadline(check: () => boolean | Promise<boolean>): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<false>((resolve) => {
-    timer = setTimeout(resolve, checkTimeoutMs, false);
+    timer = setTimeout(resolve, limits.healthCheckTimeoutMs, false);
   });
   try {
     return await Promise.race([Promise.resolve().then(check), late]);

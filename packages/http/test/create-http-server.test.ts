@@ -1,4 +1,5 @@
 import { ApiError } from '@bandit/contracts';
+import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { addItemRoutes, nowMs, openServer } from './test-server.ts';
 
@@ -286,4 +287,69 @@ t.test('HEAD is no route of its own, and CORS is off unless origins are named', 
   t.match(allowed.headers['strict-transport-security'], /max-age=31536000/);
   const other = await open.inject({ url: '/items/a', headers: { origin: 'https://evil.example' } });
   t.not(other.headers['access-control-allow-origin'], 'https://evil.example');
+});
+
+t.test('whatever is sent, the answer is the envelope and never a 5xx', async (t) => {
+  const app = await openServer();
+  t.teardown(() => app.close());
+  addItemRoutes(app);
+  const seed = 4711;
+  t.comment(`seed ${seed}`);
+  const bit = fc.constantFrom(
+    '{',
+    '}',
+    '[',
+    ']',
+    '"name"',
+    ':',
+    ',',
+    '"a"',
+    '1',
+    '1e999',
+    '\\u0000',
+    '"\\ud800"',
+    '__proto__',
+    'null',
+    ' ',
+  );
+  const payload = fc.oneof(
+    fc.jsonValue().map((value) => JSON.stringify(value)),
+    fc
+      .record({ name: fc.jsonValue(), value: fc.jsonValue(), context: fc.jsonValue() }, { requiredKeys: [] })
+      .map((value) => JSON.stringify(value)),
+    fc.array(bit, { maxLength: 30 }).map((bits) => bits.join('')),
+  );
+  const contentType = fc.oneof(
+    { weight: 5, arbitrary: fc.constant('application/json') },
+    fc.string({ minLength: 1, maxLength: 20 }).filter((text) => /^[\x21-\x7e]+$/.test(text)),
+  );
+  const path = fc.constantFrom(
+    '/items',
+    '/items/%00',
+    '/items/a?limit=%00',
+    '/items/a?limit=9',
+    '/items/a/refresh',
+    '/items/%ff',
+    '/%',
+    '/items/a?__proto__=1',
+    '//',
+  );
+  const method = fc.constantFrom('GET', 'POST', 'PUT', 'DELETE', 'HEAD', 'PATCH');
+  await fc.assert(
+    fc.asyncProperty(method, path, payload, contentType, async (verb, url, body, type) => {
+      const answer = await app.inject({
+        method: verb as 'GET',
+        url,
+        payload: body,
+        headers: { 'content-type': type },
+      });
+      if (answer.statusCode >= 500) return false;
+      if (verb === 'HEAD' || answer.statusCode < 300) return true;
+      const envelope = answer.json();
+      return (
+        envelope.success === false && typeof envelope.error === 'string' && typeof envelope.code === 'string'
+      );
+    }),
+    { seed, numRuns: 1_500 },
+  );
 });

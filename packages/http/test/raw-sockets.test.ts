@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { connect } from 'node:net';
 import { limits } from '@bandit/contracts';
 import t from 'tap';
+import { useAnswerDeadline } from '../src/answer-deadline.ts';
 import type { HttpServer } from '../src/index.ts';
 import { addItemRoutes, nowMs, openServer } from './test-server.ts';
 
@@ -133,6 +134,47 @@ t.test('slow sockets are cut within the limits', async (t) => {
   t.ok(
     (options.connectionsCheckingInterval ?? limits.timeoutCheckIntervalMs) <= limits.timeoutCheckIntervalMs,
   );
+});
+
+t.test('a handler that hangs is 503 and a body that does not come 408, each once', async (t) => {
+  const app = await openServer();
+  t.teardown(() => app.close());
+  useAnswerDeadline(app as never, { withinMs: 30, checkIntervalMs: 10 });
+  const hang = { schema: { operationId: 'hang', body: {} } };
+  app.post('/hang', hang, () => new Promise(() => undefined));
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  const head = 'POST /hang HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n';
+  const hung = await exchange(app, `${head}Connection: close\r\nContent-Length: 2\r\n\r\n{}`);
+  t.match(hung, /^HTTP\/1\.1 503 /);
+  t.match(hung, /retry-after: 1\r\n/);
+  t.match(hung, /"code":"OVERLOADED"/);
+  const late = await exchange(app, `${head}Content-Length: 9\r\n\r\n{`);
+  t.match(late, /^HTTP\/1\.1 408 /);
+  t.match(late, /"code":"REQUEST_TIMEOUT"/);
+  t.equal(late.match(/HTTP\/1\.1/g)?.length, 1, 'one answer, then the socket is closed');
+});
+
+t.test('a route that names its own time gets it', async (t) => {
+  const app = await openServer();
+  t.teardown(() => app.close());
+  useAnswerDeadline(app as never, { withinMs: 20, checkIntervalMs: 10 });
+  app.get('/quick', { schema: { operationId: 'quick' } }, () => new Promise(() => undefined));
+  let finish = (): void => undefined;
+  const patient = { schema: { operationId: 'patient' }, config: { answerWithinMs: 60_000 } };
+  app.get(
+    '/patient',
+    patient,
+    () =>
+      new Promise((resolve) => {
+        finish = () => resolve({ done: true });
+      }),
+  );
+  // Its timers keep no process alive; a listening server does.
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  const slow = app.inject('/patient');
+  t.equal((await app.inject('/quick')).statusCode, 503, 'came later and is answered earlier');
+  finish();
+  t.equal((await slow).statusCode, 200);
 });
 
 t.test('pipelined requests are answered in order', async (t) => {

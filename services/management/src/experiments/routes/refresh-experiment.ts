@@ -19,7 +19,7 @@ export function registerRefreshExperiment(app: App, deps: ManagementDeps): void 
     '/experiments/:id/refresh',
     {
       onRequest: deps.access.session,
-      handlerTimeout: answerWithinMs,
+      config: { answerWithinMs },
       schema: {
         operationId: 'refreshExperiment',
         tags: ['Experiments'],

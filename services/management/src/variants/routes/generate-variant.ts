@@ -40,7 +40,7 @@ export function registerGenerateVariant(app: App, deps: ManagementDeps, calls: R
     '/experiments/:id/generate-variant',
     {
       onRequest: deps.access.session,
-      handlerTimeout: answerWithinMs,
+      config: { answerWithinMs },
       preValidation: async (request) => {
         request.body ??= {};
       },
