@@ -145,6 +145,8 @@ export const limits = {
 
   // Shutdown
   shutdownTimeoutMs: 4_500,
+  /** How long clients on open connections get to hear `connection: close` before idle ones are cut. */
+  drainTimeoutMs: 300,
 
   // Overload
   retryAfterSeconds: 1,
