@@ -41,7 +41,9 @@ export function useAnswerDeadline(app: FastifyInstance, { withinMs, checkInterva
 }
 
 function late(reply: FastifyReply): ApiError {
-  return reply.request.raw.complete
+  const { raw, headers } = reply.request;
+  const hasBody = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
+  return raw.complete || !hasBody
     ? new ApiError('OVERLOADED', 'the answer took too long: try again')
     : new ApiError('REQUEST_TIMEOUT', 'the body did not arrive in time');
 }
