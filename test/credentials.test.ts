@@ -144,6 +144,27 @@ t.test('every route in every state of the credentials', async (t) => {
   }
 });
 
+t.test('the API document says which credentials each route takes', async (t) => {
+  const schemes = {
+    assign: 'apiKey bearer',
+    events: 'apiKey bearer',
+    session: 'session bearer',
+    admin: 'session bearer',
+  };
+  const expected: Record<string, string> = {
+    ...schemes,
+    'session or events': 'apiKey bearer session',
+    platform: 'bearer',
+  };
+  const { paths } = (await ask('GET', '/openapi.json', {})).body;
+  for (const methods of Object.values<Record<string, { operationId: string; security?: object[] }>>(paths)) {
+    for (const { operationId, security = [] } of Object.values(methods)) {
+      const names = security.flatMap((requirement) => Object.keys(requirement)).join(' ');
+      t.equal(names, expected[demands[operationId] ?? ''], operationId);
+    }
+  }
+});
+
 t.test("another company's key reaches nothing of this one", async (t) => {
   const created = await ask('POST', '/experiments', asAdmin, {
     name: 'Mine',

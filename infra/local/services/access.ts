@@ -3,8 +3,11 @@ import {
   carriesApiKey,
   findPrincipal,
   getPrincipal,
+  keySecurity,
   type Principal,
   type SessionGuard,
+  sessionSecurity,
+  withSecurity,
 } from '@bandit/auth';
 import type { FastifyRequest } from 'fastify';
 
@@ -19,8 +22,11 @@ export function createAccess(keys: ApiKeyGuard, sessions: SessionGuard) {
     management: {
       session: sessions.session,
       admin: sessions.admin,
-      sessionOrEventsKey: (request: FastifyRequest) =>
-        carriesApiKey(request.headers) ? keys.check(request, 'events') : sessions.session(request),
+      sessionOrEventsKey: withSecurity(
+        (request: FastifyRequest) =>
+          carriesApiKey(request.headers) ? keys.check(request, 'events') : sessions.session(request),
+        [...keySecurity, ...sessionSecurity.slice(0, 1)],
+      ),
       callerOf: (request: FastifyRequest) => {
         const principal = getPrincipal(request);
         return { companyId: principal.companyId, actor: actorOf(principal) };

@@ -4,6 +4,7 @@ export { carriesApiKey } from './api-key/read-api-key.ts';
 export type { AssignmentFields } from './assignment-id/assignment-fields.ts';
 export { type AssignmentIdCodec, createAssignmentIdCodec } from './assignment-id/assignment-id-codec.ts';
 export { type MacKey, unwrapMacKey, wrapMacKey } from './assignment-id/mac-keys.ts';
+export { keySecurity, sessionSecurity, withSecurity } from './guard-security.ts';
 export { findPrincipal, getPrincipal, type Principal } from './principal.ts';
 export { createJwtReader, type JwtReader } from './session/jwt-reader.ts';
 export { createNextAuthReader, type NextAuthReader } from './session/next-auth-tokens.ts';

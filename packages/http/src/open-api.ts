@@ -22,8 +22,10 @@ export async function useOpenApi(app: FastifyInstance, options: { version: strin
       components: { securitySchemes },
     },
     refResolver: { buildLocalReference: (json, _base, _fragment, i) => String(json.$id ?? `def-${i}`) },
-    transform: ({ schema, url }) => ({
-      schema: url.startsWith('/docs') ? { ...schema, hide: true } : schema,
+    transform: ({ schema, url, route }) => ({
+      schema: url.startsWith('/docs')
+        ? { ...schema, hide: true }
+        : { ...securityOf(route.onRequest), ...schema },
       url,
     }),
     transformObject: (document) => hoistSchemas('openapiObject' in document ? document.openapiObject : {}),
@@ -55,8 +57,21 @@ const docsPolicy = [
   "frame-ancestors 'none'",
 ].join('; ');
 
+/** Guards say themselves what they ask for (`security`, OpenAPI's requirements); a route's own schema wins. */
+function securityOf(hooks: unknown): { security?: readonly Record<string, string[]>[] } {
+  const guards = (Array.isArray(hooks) ? hooks : [hooks]) as {
+    security?: readonly Record<string, string[]>[];
+  }[];
+  const security = guards.find((guard) => guard?.security !== undefined)?.security;
+  return security === undefined ? {} : { security };
+}
+
 const securitySchemes = {
   apiKey: { type: 'apiKey', in: 'header', name: 'x-api-key' },
-  bearer: { type: 'http', scheme: 'bearer' },
+  bearer: {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'An API key, or a signed JWT, as the route asks for.',
+  },
   session: { type: 'apiKey', in: 'cookie', name: 'authjs.session-token' },
 } as const;

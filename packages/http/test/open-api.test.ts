@@ -41,6 +41,22 @@ t.test('the document is OpenAPI 3.1 with an operationId on each route and each s
   );
 });
 
+t.test("a route's security is what its guard says, unless its schema says more", async (t) => {
+  const app = await openServer();
+  t.teardown(() => app.close());
+  const guard = Object.assign(async () => undefined, { security: [{ apiKey: [] }] });
+  const plain = async (): Promise<undefined> => undefined;
+  app.get('/a', { onRequest: guard, schema: { operationId: 'a' } }, () => ({}));
+  app.get('/b', { onRequest: [plain, guard], schema: { operationId: 'b' } }, () => ({}));
+  app.get('/c', { onRequest: guard, schema: { operationId: 'c', security: [{ bearer: [] }] } }, () => ({}));
+  app.get('/d', { onRequest: plain, schema: { operationId: 'd' } }, () => ({}));
+  const { paths } = (await app.inject('/openapi.json')).json();
+  t.strictSame(paths['/a'].get.security, [{ apiKey: [] }]);
+  t.strictSame(paths['/b'].get.security, [{ apiKey: [] }]);
+  t.strictSame(paths['/c'].get.security, [{ bearer: [] }]);
+  t.notOk('security' in paths['/d'].get);
+});
+
 t.test('a route without an operationId is refused', async (t) => {
   const app = await openServer();
   t.teardown(() => app.close());

@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { ApiError, type ApiKeyScope, type ApiKeySnapshot } from '@bandit/contracts';
 import type { FastifyRequest, onRequestHookHandler } from 'fastify';
+import { keySecurity, withSecurity } from '../guard-security.ts';
 import { setPrincipal } from '../principal.ts';
 import { hashSecret, type ParsedApiKey, parseApiKey } from './api-key-form.ts';
 import { readApiKey, unauthorized } from './read-api-key.ts';
@@ -55,9 +56,9 @@ export function createApiKeyGuard(deps: ApiKeyGuardDeps): ApiKeyGuard {
     const record = deps.findKey(parsed.keyId) ?? (await deps.loadKey(parsed.keyId));
     admit(request, parsed, record, scope);
   };
-  return {
-    check,
-    require: (scope) => (request, _reply, done) => {
+  const makeHook =
+    (scope: ApiKeyScope): onRequestHookHandler =>
+    (request, _reply, done) => {
       try {
         const parsed = parse(request);
         const record = deps.findKey(parsed.keyId);
@@ -73,8 +74,8 @@ export function createApiKeyGuard(deps: ApiKeyGuardDeps): ApiKeyGuard {
       } catch (error) {
         done(error as Error);
       }
-    },
-  };
+    };
+  return { check, require: (scope) => withSecurity(makeHook(scope), keySecurity) };
 }
 
 function isSecretOf(parsed: ParsedApiKey, record: ApiKeySnapshot): boolean {

@@ -1,6 +1,7 @@
 import { ApiError, limits, type MemberRole } from '@bandit/contracts';
 import type { FastifyRequest } from 'fastify';
 import { carriesApiKey, readBearer, unauthorized } from '../api-key/read-api-key.ts';
+import { sessionSecurity, withSecurity } from '../guard-security.ts';
 import { setPrincipal } from '../principal.ts';
 import { checkCookieWrite } from './check-cookie-write.ts';
 import type { JwtReader } from './jwt-reader.ts';
@@ -48,14 +49,14 @@ export function createSessionGuard(deps: SessionGuardDeps): SessionGuard {
     return member.role;
   };
   return {
-    session: async (request) => {
+    session: withSecurity(async (request: FastifyRequest) => {
       await session(request);
-    },
-    admin: async (request) => {
+    }, sessionSecurity),
+    admin: withSecurity(async (request: FastifyRequest) => {
       if ((await session(request)) !== 'admin') {
         throw new ApiError('FORBIDDEN', 'this route needs the role admin; the session has the role member');
       }
-    },
+    }, sessionSecurity),
   };
 }
 

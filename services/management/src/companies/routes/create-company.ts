@@ -27,6 +27,7 @@ export function registerCreateCompany(app: App, deps: ManagementDeps): void {
       schema: {
         operationId: 'createCompany',
         tags: ['Administration'],
+        security: [{ bearer: [] }],
         summary: 'Create a tenant, its admin and its first API key, which is shown this once',
         body: withExample(createCompanySchema, { name: 'Acme', adminEmail: 'ada@example.com' }),
         response: answers(201, companySchema, example, [400, 409]),
