@@ -1,5 +1,6 @@
 /** Every route of the running platform, with credentials in every state that they can be in. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadConfig } from '@bandit/config';
@@ -11,6 +12,7 @@ import { demands, expectedVerdict, type Verdict } from './credentials/expected-a
 import { type Made, makeCredentials, vectors } from './credentials/make-credentials.ts';
 
 t.setTimeout(120_000);
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
 const platformToken = 'a platform token of the credentials test';
 const jwtSecret = 'a JWT secret of the credentials test';
 
@@ -26,7 +28,7 @@ const platform = await startPlatform({
     JWT_SECRET: jwtSecret,
     BOOTSTRAP_ADMIN_EMAIL: vectors.email,
   }),
-  version: 'credentials',
+  version,
   log: pino({ level: 'error', base: null }, pino.destination(2)),
   monotonicMs: () => performance.now(),
   machineMs: () => Date.now(),
@@ -161,6 +163,18 @@ t.test('the API document says which credentials each route takes', async (t) => 
     for (const { operationId, security = [] } of Object.values(methods)) {
       const names = security.flatMap((requirement) => Object.keys(requirement)).join(' ');
       t.equal(names, expected[demands[operationId] ?? ''], operationId);
+    }
+  }
+});
+
+t.test('docs/openapi.json is what the platform serves (UPDATE_DOCS=1 writes it)', async (t) => {
+  const path = new URL('../docs/openapi.json', import.meta.url);
+  const served = (await ask('GET', '/openapi.json', {})).body;
+  if (process.env.UPDATE_DOCS === '1') await writeFile(path, `${JSON.stringify(served, null, 2)}\n`);
+  const committed = JSON.parse(await readFile(path, 'utf8'));
+  for (const part of ['paths', 'components']) {
+    for (const name of new Set([...Object.keys(served[part]), ...Object.keys(committed[part])])) {
+      t.strictSame(committed[part][name], served[part][name], `${part}: ${name}`);
     }
   }
 });
