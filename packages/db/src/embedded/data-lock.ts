@@ -32,17 +32,22 @@ export class DataFolderInUseError extends Error {
   }
 }
 
+/** Open lock files of this process: one that nobody refers to would be collected, closed, and its lock given up. */
+const held = new Set<DatabaseSync>();
+
 /** @throws DataFolderInUseError when another process, or this one, already holds it */
 export function acquireDataLock(dataDir: string, holder: DataLockHolder): DataLock {
   const holderPath = join(dataDir, 'lock.json');
   const lock = openExclusive(join(dataDir, 'lock.db'));
   if (lock === undefined) throw new DataFolderInUseError(dataDir, readHolder(holderPath));
+  held.add(lock);
   const previous = readHolder(holderPath);
   writeFileSync(holderPath, `${JSON.stringify(holder)}\n`, { mode: 0o600 });
   return {
     previous,
     release: () => {
       rmSync(holderPath, { force: true });
+      held.delete(lock);
       lock.close();
     },
   };
