@@ -175,6 +175,26 @@ t.test('numeric rewards may be moved: coefficients follow exactly, huge values k
   t.end();
 });
 
+t.test('late successes: spread between trials they end near the rate, in one lump they overshoot', (t) => {
+  // 3,000 trials of one context at a rate of .1, each reward a chunk of 500 late.
+  const space = { nColumns: 1, biasColumn: 0, precision: 1 };
+  const [spread, lump] = [new RegressionHead('logistic'), new RegressionHead('logistic')];
+  const x = sparse([1]);
+  for (let chunk = 0; chunk < 6; chunk++) {
+    for (let i = 0; i < 500; i++) {
+      spread.learn(0, x, space, 0, 0);
+      if (chunk > 0 && i % 10 === 9) spread.correct(0, x, space, 0, 1);
+    }
+  }
+  for (let i = 0; i < 3000; i++) lump.learn(0, x, space, 0, 0);
+  for (let i = 0; i < 250; i++) lump.correct(0, x, space, 0, 1);
+  const [near, far] = [spread, lump].map((head) => sigmoid(head.findArm(0)!.theta[0]!));
+  t.comment(`250 of 3,000 = .083: spread ${near}, lump ${far}`);
+  t.ok(near! > 0.06 && near! < 0.13, `${near}`);
+  t.ok(far! > 2 * near!, `${far}`);
+  t.end();
+});
+
 t.test('the prior of a whole context stays as wide for any number of keys above 21', (t) => {
   t.equal(coefficientPrecision(3, 64), 3);
   t.equal(coefficientPrecision(3, 128), 6);
