@@ -88,6 +88,7 @@ async function start(
     version,
     logger: log,
     nowMs: clock.nowMs,
+    isProduction: config.isProduction,
     registry,
     makeRequestId: randomUUID,
     rateLimits: { perCaller: config.rateLimitPerKey, perPeer: config.rateLimitPerPeer, callerOf: callerIdOf },
