@@ -122,7 +122,7 @@ function announce(result: FileResult, nDone: number, nFiles: number): void {
   const counts = `${result.passed} passed${result.skipped > 0 ? `, ${result.skipped} skipped` : ''}`;
   console.log(`${state} [${nDone}/${nFiles}] ${result.file} (${counts}, ${result.seconds.toFixed(1)} s)`);
   for (const line of result.output.split('\n'))
-    if (line.includes('STORE MISSING')) console.log(`     ${line.trim()}`);
+    if (line.includes('NOT TESTED ON')) console.log(`     ${line.trim()}`);
   if (result.failed > 0) console.log(result.output.replace(/^/gm, '     '));
 }
 

@@ -17,7 +17,14 @@ export interface Client {
 
 const requestTimeoutMs = 20_000;
 
-export function createClient(url: string, apiKey: string, adminEmail = 'admin@example.com'): Client {
+const localAdmin = { 'x-user-email': 'admin@example.com' };
+
+/** @param session the headers of an admin of the first company */
+export function createClient(
+  url: string,
+  apiKey: string,
+  session: Readonly<Record<string, string>> = localAdmin,
+): Client {
   const send = async (
     method: string,
     path: string,
@@ -37,8 +44,7 @@ export function createClient(url: string, apiKey: string, adminEmail = 'admin@ex
       body: text === '' ? undefined : JSON.parse(text),
     };
   };
-  const manage: Client['manage'] = (method, path, body) =>
-    send(method, path, { 'x-user-email': adminEmail }, body);
+  const manage: Client['manage'] = (method, path, body) => send(method, path, { ...session }, body);
   return {
     manage,
     track: (method, path, body) => send(method, path, { 'x-api-key': apiKey }, body),
