@@ -33,10 +33,7 @@ export function createSessionQueue(
 
   const runUnit = async (unit: WaitingUnit) => {
     const answer = await runProtocol(unit.bytes);
-    const status = transactionStatusOf(answer);
-    // A trap inside the server (its stack ran over) comes back as an empty answer; what it left behind cannot be trusted.
-    if (status === undefined) throw new Error('the server ended a statement without an answer');
-    owner = status === 'idle' ? undefined : unit.connection;
+    owner = isInTransaction(answer) ? unit.connection : undefined;
     unit.resolve(answer);
   };
   const drain = async () => {
@@ -83,6 +80,13 @@ export function createSessionQueue(
       isDead = true;
     },
   };
+}
+
+/** @throws when there is no answer: a trap inside the server (its stack ran over), whose leavings cannot be trusted */
+function isInTransaction(answer: Uint8Array): boolean {
+  const status = transactionStatusOf(answer);
+  if (status === undefined) throw new Error('the server ended a statement without an answer');
+  return status !== 'idle';
 }
 
 interface WaitingUnit {
