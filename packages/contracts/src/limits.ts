@@ -113,6 +113,7 @@ export const limits = {
   learnerSettleDelayMs: 5,
   learnerTrainingQueueMax: 100,
   rebuildPageFactsMax: 20_000,
+  rebuildCompareRowsMax: 5_000,
   learnerPollMs: 250,
   learnerStateIntervalMs: 250,
   servingStateBytesMax: 524_288,

@@ -290,6 +290,8 @@ export interface AssignmentOutcomesTable {
 /** `assignment_outcomes` of an experiment that is being rebuilt, under the rebuild's token. */
 export interface RebuildOutcomesTable extends AssignmentOutcomesTable {
   token: string;
+  differs: Generated<boolean>;
+  is_gone: Generated<boolean>;
   written_at: MadeAt;
 }
 

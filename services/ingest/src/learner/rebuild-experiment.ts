@@ -8,6 +8,7 @@
 import { ApiError, limits } from '@bandit/contracts';
 import { createLearner, type Learner } from '@bandit/core';
 import {
+  compareRebuilt,
   dropRebuild,
   type ExperimentKey,
   type FactRow,
@@ -18,6 +19,7 @@ import {
   listFolds,
   listSwaps,
   loadSwapNetwork,
+  markGone,
   type NewException,
   type NewState,
   type OpenedDatabase,
@@ -42,7 +44,7 @@ export interface RebuildDeps {
   readonly makeToken: () => string;
 }
 
-/** Looks at the partition this often before it is held: by then little is left to fold. */
+/** Looks at the partition at most this often in a row: by then little is left to fold while it is held. */
 const roundsBeforeLock = 4;
 
 /** @throws ApiError EXPERIMENT_NOT_FOUND; else whatever the database throws: nothing was changed then */
@@ -53,28 +55,51 @@ export async function rebuildExperiment(deps: RebuildDeps, key: ExperimentKey): 
       'EXPERIMENT_NOT_FOUND',
       `experiment ${JSON.stringify(key.experimentId)} was not found`,
     );
-  const replay = startReplay(experiment, deps.makeToken());
+  const token = deps.makeToken();
+  const replay = startReplay(experiment, token);
   try {
-    for (let round = 0; round < roundsBeforeLock; round++) {
-      const standing = await readStanding(deps.db, experiment.partition, false);
-      if (standing.cursorBatch === replay.throughBatch) break;
-      await replayThrough(deps.db, replay, standing, deps.pause);
-    }
+    await catchUp(deps, replay);
+    await compareOutcomes(deps, replay);
+    await catchUp(deps, replay);
     return await deps.db.transaction().execute(async (trx) => {
       const standing = await readStanding(trx, experiment.partition, true);
       await replayThrough(trx, replay, standing, deps.pause);
       return swapIn(trx, replay);
     });
   } finally {
-    await dropRebuild(deps.db, replay.store.token);
+    await dropRebuild(deps.db, token);
   }
+}
+
+async function catchUp(deps: RebuildDeps, replay: Replay): Promise<void> {
+  for (let round = 0; round < roundsBeforeLock; round++) {
+    const standing = await readStanding(deps.db, replay.experiment.partition, false);
+    if (standing.cursorBatch === replay.throughBatch) return;
+    await replayThrough(deps.db, replay, standing, deps.pause);
+  }
+}
+
+/**
+ * Finds, before the partition is held, where outcomes differ from what was rebuilt so far. What is rebuilt later counts
+ * as different without a look: that is all that can have been learned meanwhile.
+ */
+async function compareOutcomes(deps: RebuildDeps, replay: Replay): Promise<void> {
+  const { experiment, store } = replay;
+  for (const compare of [compareRebuilt, markGone]) {
+    let nonce: Uint8Array | undefined = new Uint8Array(0);
+    while (nonce !== undefined) {
+      nonce = await compare(deps.db, experiment, store.token, nonce, limits.rebuildCompareRowsMax);
+      await deps.pause();
+    }
+  }
+  replay.store = { ...store, isCompared: true };
 }
 
 interface Replay {
   readonly experiment: LearnerExperiment;
   readonly spec: LearningSpec;
   readonly learner: Learner;
-  readonly store: OutcomeStore & { kind: 'rebuild' };
+  store: OutcomeStore & { kind: 'rebuild' };
   readonly days: DayChanges;
   readonly exceptions: NewException[];
   /** Read so far. */
@@ -92,7 +117,7 @@ function startReplay(experiment: LearnerExperiment, token: string): Replay {
     experiment,
     spec,
     learner: createLearner(spec),
-    store: { kind: 'rebuild', token },
+    store: { kind: 'rebuild', token, isCompared: false },
     days: createDayChanges(spec.model),
     exceptions: [],
     throughBatch: -1,

@@ -18,10 +18,18 @@ export interface Outcome {
 }
 
 /** The learner's own table, or the place aside in which a rebuild collects. */
-export type OutcomeStore = { readonly kind: 'live' } | { readonly kind: 'rebuild'; readonly token: string };
+export type OutcomeStore =
+  | { readonly kind: 'live' }
+  | {
+      readonly kind: 'rebuild';
+      readonly token: string;
+      /** True once it was compared with the live rows: what is written from then on differs from them. */
+      readonly isCompared: boolean;
+    };
 
 export interface OutcomeKey {
   readonly companyId: string;
+  readonly experimentId: string;
   readonly nonce: string;
 }
 
@@ -32,6 +40,7 @@ export async function findOutcomes(
 ): Promise<Outcome[]> {
   if (keys.length === 0) return [];
   const companies = keys.map((key) => key.companyId);
+  const experiments = keys.map((key) => key.experimentId);
   const nonces = keys.map((key) => key.nonce);
   const { rows } = await sql<{
     company_id: string;
@@ -45,8 +54,9 @@ export async function findOutcomes(
   }>`
     select o.company_id, o.experiment_id, encode(o.nonce, 'hex') as nonce, o.trial_number, o.conversion_reward,
       o.funnel_reward, o.reward, o.first_rewarded_at
-    from unnest(${companies}::text[], ${nonces}::text[]) k(company_id, nonce)
-    join ${source(store)} o on o.company_id = k.company_id and o.nonce = decode(k.nonce, 'hex')`.execute(db);
+    from unnest(${companies}::text[], ${experiments}::text[], ${nonces}::text[]) k(company_id, experiment_id, nonce)
+    join ${source(store)} o on o.company_id = k.company_id and o.experiment_id = k.experiment_id
+      and o.nonce = decode(k.nonce, 'hex')`.execute(db);
   return rows.map((row) => ({
     companyId: row.company_id,
     experimentId: row.experiment_id,
@@ -62,7 +72,7 @@ export async function findOutcomes(
 function source(store: OutcomeStore) {
   return store.kind === 'live'
     ? sql`assignment_outcomes`
-    : sql`(select * from rebuild_outcomes where token = ${store.token})`;
+    : sql`(select * from rebuild_outcomes where token = ${store.token} and not is_gone)`;
 }
 
 /** @param outcomes each (company, nonce) at most once */
@@ -73,20 +83,32 @@ export async function putOutcomes(
 ): Promise<void> {
   if (outcomes.length === 0) return;
   const input = JSON.stringify(outcomes.map(toInput));
-  const target = store.kind === 'live' ? sql`assignment_outcomes (` : sql`rebuild_outcomes (token, `;
-  const token = store.kind === 'live' ? sql`` : sql`${store.token}::text, `;
-  const identity = store.kind === 'live' ? sql`company_id, nonce` : sql`token, company_id, nonce`;
+  const { table, columns, values, identity, more } = targetOf(store);
   await sql`
-    insert into ${target}company_id, nonce, experiment_id, trial_number, conversion_reward, funnel_reward, reward,
-      first_rewarded_at)
-    select ${token}company_id, nonce, experiment_id, trial_number, conversion_reward, funnel_reward, reward,
+    insert into ${table} (${columns}company_id, nonce, experiment_id, trial_number, conversion_reward, funnel_reward,
+      reward, first_rewarded_at)
+    select ${values}company_id, nonce, experiment_id, trial_number, conversion_reward, funnel_reward, reward,
       to_timestamp(first_rewarded_ms / 1000.0)
     from jsonb_to_recordset(${input}::jsonb) as x(company_id text, nonce bytea, experiment_id text,
       trial_number bigint, conversion_reward double precision, funnel_reward double precision,
       reward double precision, first_rewarded_ms bigint)
     on conflict (${identity}) do update set trial_number = excluded.trial_number,
       conversion_reward = excluded.conversion_reward, funnel_reward = excluded.funnel_reward,
-      reward = excluded.reward, first_rewarded_at = excluded.first_rewarded_at`.execute(db);
+      reward = excluded.reward, first_rewarded_at = excluded.first_rewarded_at${more}`.execute(db);
+}
+
+function targetOf(store: OutcomeStore) {
+  if (store.kind === 'live') {
+    const identity = sql`company_id, nonce`;
+    return { table: sql`assignment_outcomes`, columns: sql``, values: sql``, identity, more: sql`` };
+  }
+  return {
+    table: sql`rebuild_outcomes`,
+    columns: sql`token, differs, `,
+    values: sql`${store.token}::text, ${store.isCompared}::boolean, `,
+    identity: sql`token, company_id, nonce`,
+    more: sql`, differs = excluded.differs, is_gone = false`,
+  };
 }
 
 function toInput(outcome: Outcome) {

@@ -154,28 +154,87 @@ const outcomeColumns = sql.raw(
   'company_id, nonce, experiment_id, trial_number, conversion_reward, funnel_reward, reward, first_rewarded_at',
 );
 
-/** Only what differs is written: after a history without manual changes, nothing. */
+/** Only what was found to differ, or was written since: after a history without manual changes, next to nothing. */
 async function swapOutcomes(
   trx: Kysely<Database>,
   { companyId, experimentId }: ExperimentKey,
   token: string,
 ): Promise<void> {
   await sql`
-    delete from assignment_outcomes o
-    where o.company_id = ${companyId} and o.experiment_id = ${experimentId}
-      and not exists (select 1 from rebuild_outcomes r where r.token = ${token} and r.company_id = o.company_id
-        and r.nonce = o.nonce)`.execute(trx);
+    delete from assignment_outcomes
+    where company_id = ${companyId} and experiment_id = ${experimentId}
+      and nonce = any(array(select nonce from rebuild_outcomes where token = ${token} and is_gone))`.execute(
+    trx,
+  );
   await sql`
     insert into assignment_outcomes (${outcomeColumns})
-    select ${outcomeColumns} from (
-      select ${outcomeColumns} from rebuild_outcomes where token = ${token}
-      except
-      select ${outcomeColumns} from assignment_outcomes
-      where company_id = ${companyId} and experiment_id = ${experimentId}
-    ) changed
+    select ${outcomeColumns} from rebuild_outcomes where token = ${token} and differs and not is_gone
     on conflict (company_id, nonce) do update set trial_number = excluded.trial_number,
       conversion_reward = excluded.conversion_reward, funnel_reward = excluded.funnel_reward,
       reward = excluded.reward, first_rewarded_at = excluded.first_rewarded_at`.execute(trx);
+}
+
+const taught = (alias: string) =>
+  sql.raw(
+    `(${alias}.trial_number, ${alias}.conversion_reward, ${alias}.funnel_reward, ${alias}.reward, ${alias}.first_rewarded_at)`,
+  );
+
+/**
+ * Compares one page of what was rebuilt with the live rows, and marks what differs. Without a lock: whatever is learned
+ * after what was rebuilt so far is rebuilt, and so marked, before the swap.
+ *
+ * @param afterNonce empty for the first page
+ * @returns the last nonce of the page; undefined when there is no further one
+ */
+export async function compareRebuilt(
+  db: Kysely<Database>,
+  { companyId, experimentId }: ExperimentKey,
+  token: string,
+  afterNonce: Uint8Array,
+  rowsMax: number,
+): Promise<Uint8Array | undefined> {
+  const { rows } = await sql<{ nonce: Buffer; differs: boolean }>`
+    with page as materialized (
+      select * from rebuild_outcomes
+      where token = ${token} and company_id = ${companyId} and nonce > ${afterNonce} order by nonce limit ${rowsMax}
+    )
+    select p.nonce, ${taught('o')} is distinct from ${taught('p')} as differs
+    from page p left join lateral (
+      select * from assignment_outcomes
+      where company_id = ${companyId} and experiment_id = ${experimentId} and nonce = p.nonce offset 0
+    ) o on true
+    order by p.nonce`.execute(db);
+  const differing = rows.filter((row) => row.differs).map((row) => row.nonce);
+  if (differing.length > 0) {
+    await sql`
+      update rebuild_outcomes set differs = true
+      where token = ${token} and company_id = ${companyId} and nonce = any(${differing}::bytea[])`.execute(
+      db,
+    );
+  }
+  return rows.at(-1)?.nonce;
+}
+
+/** Marks live rows of one page that the rebuild does not have. Parameters and result as of `compareRebuilt`. */
+export async function markGone(
+  db: Kysely<Database>,
+  { companyId, experimentId }: ExperimentKey,
+  token: string,
+  afterNonce: Uint8Array,
+  rowsMax: number,
+): Promise<Uint8Array | undefined> {
+  const { rows } = await sql<{ nonce: Buffer }>`
+    with page as materialized (
+      select nonce from assignment_outcomes
+      where company_id = ${companyId} and experiment_id = ${experimentId} and nonce > ${afterNonce}
+      order by nonce limit ${rowsMax}
+    ), marked as (
+      insert into rebuild_outcomes (token, company_id, experiment_id, nonce, is_gone)
+      select ${token}, ${companyId}, ${experimentId}, nonce, true from page
+      on conflict do nothing
+    )
+    select nonce from page order by nonce desc limit 1`.execute(db);
+  return rows[0]?.nonce;
 }
 
 /** Drops what a rebuild collected aside. */
