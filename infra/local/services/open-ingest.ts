@@ -29,6 +29,7 @@ export async function openIngest(context: LiveContext, access: Access): Promise<
     bus,
     ids,
     findExperiment: directory.findExperiment,
+    confirmConfiguration: directory.confirm,
     nowMs,
     randomBytes,
     retentionMs: undefined,

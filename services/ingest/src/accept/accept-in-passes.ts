@@ -2,17 +2,12 @@ import { ApiError, type Event, type TrackEvent } from '@bandit/contracts';
 import type { AcceptItem, AcceptVerdict, StoredAssignment, Triplet } from '@bandit/db';
 import { answerEvent, commitError, duplicateError } from './answer-event.ts';
 import { checkEventSize } from './check-event-size.ts';
-import {
-  type AssignmentIds,
-  type EventSubject,
-  type FindExperiment,
-  identifyEvent,
-} from './identify-event.ts';
+import { type ConfirmDeps, confirmSubjects } from './confirm-subjects.ts';
+import { type AssignmentIds, type EventSubject, identifyEvent } from './identify-event.ts';
 import { makeAcceptItem, makesTrial } from './make-accept-item.ts';
 
-export interface AcceptPassDeps {
+export interface AcceptPassDeps extends ConfirmDeps {
   readonly ids: AssignmentIds;
-  readonly findExperiment: FindExperiment;
   /** Database time. */
   readonly nowMs: () => number;
   readonly randomBytes: (n: number) => Uint8Array;
@@ -47,6 +42,7 @@ export async function acceptInPasses(
   events: readonly TrackEvent[],
 ): Promise<AcceptResult[]> {
   const results = new Array<AcceptResult>(events.length);
+  await confirmSubjects(deps, companyId, events);
   let waiting = events.flatMap((event, index): Waiting[] => {
     try {
       checkEventSize(event);
