@@ -71,17 +71,13 @@ export function createNetworkTrainer(options: TrainerOptions): NetworkTrainer {
       });
   };
   return {
-    consider: (partition, key, learner) => {
-      const name = nameOf(key);
-      if (learner.training?.isDue() !== true || underWay.has(name) || ready.has(name)) return;
-      if (isClosed || queue.length >= limits.learnerTrainingQueueMax) return;
-      underWay.add(name);
-      const { companyId, experimentId } = key;
-      queue.push({
-        partition,
-        key: { companyId, experimentId },
-        job: learner.training.job(options.makeSeed()),
-      });
+    consider: (partition, { companyId, experimentId }, learner) => {
+      const key = { companyId, experimentId };
+      const isKnown = underWay.has(nameOf(key)) || ready.has(nameOf(key));
+      if (isKnown || isClosed || learner.training?.isDue() !== true) return;
+      if (queue.length >= limits.learnerTrainingQueueMax) return;
+      underWay.add(nameOf(key));
+      queue.push({ partition, key, job: learner.training.job(options.makeSeed()) });
       next();
     },
     findSwaps: (partition) =>

@@ -16,6 +16,7 @@ interface Scene {
   accept(...events: TrackEvent[]): Promise<AcceptResult[]>;
 }
 
+/** @param deps `db` may be a pool with the service's own role; the world is made with `db` */
 async function createScene(db: Db, companyId: string, deps: Partial<AcceptDeps> = {}): Promise<Scene> {
   const world = await createWorld(db, companyId);
   await world.addExperiment({ id: `${companyId}_e` });
@@ -200,7 +201,7 @@ await t.test('an event is stored once, under the identity of its assignment', as
     });
 
     await t.test('an assignment that never reached the database comes back with its event', async (t) => {
-      const { world, accept } = await createScene(db, 'c7');
+      const { world, accept } = await createScene(db, 'c7', { db: open({ role: 'bandit_accept' }) });
       const lost = await world.assign({
         experimentId: 'c7_e',
         treatmentId: 'c7_e_a',
@@ -255,7 +256,7 @@ await t.test('an event is stored once, under the identity of its assignment', as
 });
 
 await t.test('a triplet means the current, else the latest, assignment of that treatment', async (t) => {
-  await forEachStore(t, async (t, { db }) => {
+  await forEachStore(t, async (t, { db, open }) => {
     await t.test('and its events count once with those that name the id', async (t) => {
       const { world, accept } = await createScene(db, 'd1');
       const base = { experimentId: 'd1_e', userId: 'u' };
@@ -274,7 +275,7 @@ await t.test('a triplet means the current, else the latest, assignment of that t
     });
 
     await t.test('without one a conversion makes trial and reward, once', async (t) => {
-      const { accept } = await createScene(db, 'd2');
+      const { accept } = await createScene(db, 'd2', { db: open({ role: 'bandit_accept' }) });
       const triplet = { experimentId: 'd2_e', treatmentId: 'd2_e_a', userId: 'u' };
       const nonce = clientTrialNonce('d2', 'd2_e', 'd2_e_a', 'u');
       const [made] = await accept({ ...triplet, eventType: 'CONVERSION', value: 3 });

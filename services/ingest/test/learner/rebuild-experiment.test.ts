@@ -202,7 +202,7 @@ await t.test('facts that are learned while it runs are in it', async (t) => {
 });
 
 await t.test('a change by hand is healed', async (t) => {
-  await forEachStore(t, async (t, { db }) => {
+  await forEachStore(t, async (t, { db, open }) => {
     const { key, round } = await createTraffic(db, 'hand', 'THOMPSON_SAMPLING', {});
     await round(20);
     await foldEverything(db, createFolder(db));
@@ -214,7 +214,8 @@ await t.test('a change by hand is healed', async (t) => {
       .where('company_id', '=', 'hand')
       .execute();
     await db.deleteFrom('assignment_outcomes').where('company_id', '=', 'hand').execute();
-    await rebuildExperiment({ db, pause, makeToken: () => 'heal' }, key);
+    const asLearner = open({ role: 'bandit_learner' });
+    await rebuildExperiment({ db: asLearner, pause, makeToken: () => 'heal' }, key);
     checkEqual(t, before, await readEverything(db, key));
   });
 });
