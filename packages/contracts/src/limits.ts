@@ -54,7 +54,6 @@ export const limits = {
   resultsQueueMax: 100,
   resultsTimeoutMs: 10_000,
   attributionWindowSecondsMax: 2_592_000,
-  algorithmConfigBytesMax: 8_192,
 
   // Credentials
   apiKeyCharsMax: 256,
@@ -116,7 +115,6 @@ export const limits = {
   rebuildCompareRowsMax: 5_000,
   learnerPollMs: 250,
   learnerStateIntervalMs: 250,
-  servingStateBytesMax: 524_288,
   learnerCachedStatesMax: 2_000,
   learnerCachedBytesMax: 268_435_456,
   trainingTimeoutMs: 60_000,
@@ -152,7 +150,6 @@ export const limits = {
   // Overload
   retryAfterSeconds: 1,
   rateLimitPerKeyPerSecond: 50_000,
-  rateLimitPerPeerPerSecond: 5_000,
   rateLimitBucketsMax: 10_000,
   eventLoopDelayMsMax: 1_000,
 
