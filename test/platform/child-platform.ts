@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 
-const main = fileURLToPath(new URL('../../infra/local/main.ts', import.meta.url));
+const main = fileURLToPath(new URL('../../infra/local/boot.js', import.meta.url));
 const startTimeoutMs = 90_000;
 
 /** `start` as a user runs it: a process of its own on a folder of its own. */
