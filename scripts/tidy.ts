@@ -4,7 +4,7 @@
  */
 
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import ts from 'typescript';
 import { findImportFaults } from './tidy/imports.ts';
 import { findNameFaults } from './tidy/names.ts';
@@ -14,7 +14,8 @@ const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclud
   encoding: 'utf8',
 })
   .split('\n')
-  .filter((file) => file !== '' && !file.includes('/vectors/'));
+  // A file that was deleted and not yet committed is still listed.
+  .filter((file) => file !== '' && !file.includes('/vectors/') && existsSync(file));
 
 const faults: string[] = [];
 for (const file of files) {

@@ -1,7 +1,6 @@
 export { type MadeApiKey, makeApiKey, type ParsedApiKey, parseApiKey } from './api-key/api-key-form.ts';
 export { type ApiKeyGuard, type ApiKeyGuardDeps, createApiKeyGuard } from './api-key/api-key-guard.ts';
 export { carriesApiKey } from './api-key/read-api-key.ts';
-export type { AssignmentFields } from './assignment-id/assignment-fields.ts';
 export { type AssignmentIdCodec, createAssignmentIdCodec } from './assignment-id/assignment-id-codec.ts';
 export { type MacKey, unwrapMacKey, wrapMacKey } from './assignment-id/mac-keys.ts';
 export { keySecurity, sessionSecurity, withSecurity } from './guard-security.ts';

@@ -1,4 +1,5 @@
 export * from './assignment-cache-key.ts';
+export type * from './assignment-fields.ts';
 export * from './enums.ts';
 export * from './envelope.ts';
 export * from './error-codes.ts';

@@ -1,4 +1,5 @@
 /** What a database error means for whoever has to answer for it. */
+import { ApiError } from '@bandit/contracts';
 
 const unavailableNodeCodes = new Set([
   'ECONNREFUSED',
@@ -41,6 +42,12 @@ export function sqlStateOf(error: unknown): string | undefined {
   return code !== undefined && /^[0-9A-Z]{5}$/.test(code) && !unavailableNodeCodes.has(code)
     ? code
     : undefined;
+}
+
+/** For a service's error handler: a store that is away is 503 STORE_UNAVAILABLE; all else stays what it is. */
+export function toAnswerable(error: unknown): unknown {
+  if (error instanceof ApiError || !isStoreUnavailable(error)) return error;
+  return new ApiError('STORE_UNAVAILABLE', 'the database is away or too slow: try again', { cause: error });
 }
 
 /**

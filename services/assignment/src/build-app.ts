@@ -1,5 +1,4 @@
-import { ApiError } from '@bandit/contracts';
-import { isStoreUnavailable } from '@bandit/db';
+import { toAnswerable } from '@bandit/db';
 import type { FastifyPluginAsync } from 'fastify';
 import type { AssignmentRuntime } from './assignment-runtime.ts';
 import type { App, KeyGuard } from './routes/app.ts';
@@ -29,10 +28,4 @@ export function buildApp(deps: AssignmentAppDeps): FastifyPluginAsync {
     registerGetAssignment(app, keyGuard, replyDeps, parseContext);
     registerHeadAssignment(app, keyGuard, replyDeps, parseContext);
   };
-}
-
-/** A store that is away is 503; all else stays what it is. */
-function toAnswerable(error: unknown): unknown {
-  if (error instanceof ApiError || !isStoreUnavailable(error)) return error;
-  return new ApiError('STORE_UNAVAILABLE', 'the database is away or too slow: try again', { cause: error });
 }

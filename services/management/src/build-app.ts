@@ -1,5 +1,4 @@
-import { ApiError } from '@bandit/contracts';
-import { isStoreUnavailable } from '@bandit/db';
+import { toAnswerable } from '@bandit/db';
 import type { FastifyPluginAsync } from 'fastify';
 import { registerApiKeys } from './api-keys/register-api-keys.ts';
 import type { App } from './app.ts';
@@ -39,12 +38,6 @@ export function buildApp(deps: ManagementDeps): FastifyPluginAsync {
     app.addHook('preValidation', async (request) => replaceNulls(request.params));
     for (const register of features) register(app, deps);
   };
-}
-
-/** A store that is away is 503; all else stays what it is. */
-function toAnswerable(error: unknown): unknown {
-  if (error instanceof ApiError || !isStoreUnavailable(error)) return error;
-  return new ApiError('STORE_UNAVAILABLE', 'the database is away or too slow: try again', { cause: error });
 }
 
 /** Postgres has no text with a NUL in it: such an id becomes another that names nothing, and answers like one. */

@@ -1,6 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
-import { idPrefixes } from '@bandit/contracts';
-import type { AssignmentFields } from './assignment-fields.ts';
+import { type AssignmentFields, idPrefixes } from '@bandit/contracts';
 import { createMac, macBytes } from './create-mac.ts';
 import { decodeFields, encodeFields, fieldBytesMax, readMacKeyId } from './field-bytes.ts';
 import type { MacKey } from './mac-keys.ts';

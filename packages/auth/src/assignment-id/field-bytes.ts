@@ -2,8 +2,7 @@
  * The bytes under an assignment id, version 1: version, MAC key id, company, experiment, treatment, nonce (16),
  * assigned and expiry (48-bit milliseconds), propensity and confidence (doubles, exact), state version (48 bits), user.
  */
-import { idPrefixes } from '@bandit/contracts';
-import type { AssignmentFields } from './assignment-fields.ts';
+import { type AssignmentFields, idPrefixes } from '@bandit/contracts';
 
 const version = 1;
 /** Most bytes of the fields, as encoded. */

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import type { AssignmentFields } from '@bandit/contracts';
 import fc from 'fast-check';
 import t from 'tap';
-import { type AssignmentFields, createAssignmentIdCodec, unwrapMacKey, wrapMacKey } from '../../src/index.ts';
+import { createAssignmentIdCodec, unwrapMacKey, wrapMacKey } from '../../src/index.ts';
 
 const key = { id: 'k1', key: new Uint8Array(32).fill(7) };
 const newer = { id: 'k2', key: new Uint8Array(32).fill(8) };

@@ -1,5 +1,4 @@
-import type { AssignmentFields } from '@bandit/auth';
-import type { ExperimentSnapshot } from '@bandit/contracts';
+import type { AssignmentFields, ExperimentSnapshot } from '@bandit/contracts';
 
 /** An assignment as it is remembered and answered. */
 export interface KnownAssignment {

@@ -1,5 +1,5 @@
 import { ApiError, type Event, type TrackEvent } from '@bandit/contracts';
-import { type AcceptItem, type AcceptVerdict, isDataError, isStoreUnavailable, sqlStateOf } from '@bandit/db';
+import { type AcceptItem, type AcceptVerdict, isDataError, sqlStateOf, toAnswerable } from '@bandit/db';
 
 /**
  * The event as it is answered.
@@ -39,11 +39,6 @@ export function duplicateError(event: TrackEvent, verdict: AcceptVerdict): ApiEr
 /** What a client is told about an item whose commit failed. */
 export function commitError(error: unknown): unknown {
   if (error instanceof ApiError) return error;
-  if (isStoreUnavailable(error)) {
-    return new ApiError('STORE_UNAVAILABLE', 'the event store is away or too slow: try again', {
-      cause: error,
-    });
-  }
   // Foreign key: the id is ours, but its experiment or treatment is not in this database (restored from a backup).
   if (sqlStateOf(error) === '23503') {
     return new ApiError('ASSIGNMENT_NOT_FOUND', 'assignmentId is not an assignment of this company', {
@@ -55,5 +50,5 @@ export function commitError(error: unknown): unknown {
       cause: error,
     });
   }
-  return error;
+  return toAnswerable(error);
 }

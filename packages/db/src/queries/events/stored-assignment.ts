@@ -1,21 +1,8 @@
+import type { AssignmentFields } from '@bandit/contracts';
 import type { AssignmentSource } from '../../schema.ts';
 
-/** An assignment as its id describes it: with the MAC key these fields give the id back (auth's codec). */
-export interface StoredAssignment {
-  readonly companyId: string;
-  readonly experimentId: string;
-  readonly treatmentId: string;
-  readonly userId: string;
-  /** 16 bytes: the identity. */
-  readonly nonce: Uint8Array;
-  readonly assignedAtMs: number;
-  readonly expiresAtMs: number;
-  /** Exact probability of the draw; undefined for a client-made trial. */
-  readonly propensity: number | undefined;
-  readonly confidence: number;
-  readonly stateVersion: number;
-  readonly macKeyId: string;
-}
+/** An assignment on record: with the MAC key its fields give the id back (auth's codec). */
+export type StoredAssignment = AssignmentFields;
 
 /** The columns that `toStoredAssignment` reads, as the driver returns them. */
 export interface StoredAssignmentRow {

@@ -1,4 +1,4 @@
-/** What an assignment id says and proves. */
+/** One assignment: what its id says and proves, and what its row holds. */
 export interface AssignmentFields {
   readonly companyId: string;
   readonly experimentId: string;
