@@ -76,6 +76,20 @@ t.test('GET /assignments/:experimentId is the same by query, and never cached', 
   t.match((await recordedAssignments(db, experimentId))[0], { user_id: 'user 42', context });
   const posted = await instance.post({ experimentId, userId: 'user 42' });
   t.strictSame(posted.body, got.body);
+  const refused = {
+    400: [experimentId, `${experimentId}?userId=u&context=[]`],
+    404: ['exp_unknown?userId=u'],
+  };
+  for (const [status, paths] of Object.entries(refused)) {
+    for (const path of paths) {
+      const answer = await instance.get(path);
+      t.equal(answer.status, Number(status), path);
+      t.equal(answer.headers['cache-control'], 'no-store', `${path}: a refusal is not kept either`);
+    }
+  }
+  const noKey = await instance.get(`${experimentId}?userId=u`, { 'x-api-key': 'nonsense' });
+  t.equal(noKey.status, 401);
+  t.equal(noKey.headers['cache-control'], 'no-store');
 });
 
 t.test('HEAD answers as GET would and creates nothing', async (t) => {

@@ -3,6 +3,7 @@ import { assignmentParamsSchema, getAssignmentQuerySchema } from '@bandit/contra
 import { assignmentAnswers } from './answers.ts';
 import type { App, KeyGuard } from './app.ts';
 import { askedByQuery } from './asked-by-query.ts';
+import { forbidStoring } from './forbid-storing.ts';
 import type { ParseContext } from './parse-context.ts';
 import { type ReplyDeps, replyWithAssignment } from './reply-with-assignment.ts';
 
@@ -17,7 +18,7 @@ export function registerGetAssignment(
     {
       // HEAD has a route of its own: it must not create anything.
       exposeHeadRoute: false,
-      onRequest: keyGuard.require('assign'),
+      onRequest: [forbidStoring, keyGuard.require('assign')],
       schema: {
         operationId: 'getAssignment',
         tags: ['Assignments'],
@@ -31,7 +32,7 @@ export function registerGetAssignment(
     (request, reply) => {
       const { companyId } = getPrincipal(request);
       const asked = askedByQuery(companyId, request.params, request.query, parseContext);
-      return replyWithAssignment(deps, reply.header('cache-control', 'no-store'), asked);
+      return replyWithAssignment(deps, reply, asked);
     },
   );
 }

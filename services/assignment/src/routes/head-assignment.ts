@@ -3,6 +3,7 @@ import { assignmentParamsSchema, getAssignmentQuerySchema } from '@bandit/contra
 import type { App, KeyGuard } from './app.ts';
 import { askedByQuery } from './asked-by-query.ts';
 import { findActive } from './find-active.ts';
+import { forbidStoring } from './forbid-storing.ts';
 import type { ParseContext } from './parse-context.ts';
 import type { ReplyDeps } from './reply-with-assignment.ts';
 
@@ -16,7 +17,7 @@ export function registerHeadAssignment(
   app.head(
     '/assignments/:experimentId',
     {
-      onRequest: keyGuard.require('assign'),
+      onRequest: [forbidStoring, keyGuard.require('assign')],
       schema: {
         hide: true,
         operationId: 'headAssignment',
@@ -28,7 +29,7 @@ export function registerHeadAssignment(
       const { companyId } = getPrincipal(request);
       const { experimentId } = askedByQuery(companyId, request.params, request.query, parseContext);
       await findActive(deps, companyId, experimentId);
-      return reply.header('cache-control', 'no-store').type('application/json; charset=utf-8').send();
+      return reply.type('application/json; charset=utf-8').send();
     },
   );
 }
