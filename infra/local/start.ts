@@ -18,6 +18,7 @@ import { openStore } from './open-store.ts';
 import { runServices } from './run-services.ts';
 import { type LocalSecrets, loadLocalSecrets } from './secrets.ts';
 import { callerIdOf } from './services/access.ts';
+import { startUpkeep } from './upkeep.ts';
 
 export interface StartOptions {
   readonly config: Config;
@@ -70,6 +71,7 @@ async function start(
     onLost,
   });
   owns('database', store.close);
+  owns('upkeep', startUpkeep(store.management, isEmbedded, log).close);
   const clock = createDatabaseClock({
     db: store.management,
     monotonicMs,

@@ -1,1 +1,2 @@
+export * from './analyze-tables.ts';
 export * from './ensure-fact-partitions.ts';

@@ -1,0 +1,46 @@
+import { createTestDatabase } from '@bandit/db/testing';
+import t from 'tap';
+import { startUpkeep } from '../../infra/local/upkeep.ts';
+import { until } from './client.ts';
+
+t.test('the embedded database gets statistics by itself', async (t) => {
+  const { db } = await createTestDatabase(t);
+  await db
+    .insertInto('companies')
+    .values([
+      { id: 'a', name: 'a' },
+      { id: 'b', name: 'b' },
+    ])
+    .execute();
+  const countStatistics = async () => {
+    const { n } = await db
+      .selectFrom('pg_stats' as never)
+      .select((eb) => eb.fn.countAll<number>().as('n'))
+      .where('tablename' as never, '=', 'companies' as never)
+      .executeTakeFirstOrThrow();
+    return n;
+  };
+  t.equal(await countStatistics(), 0, 'none before');
+  const upkeep = startUpkeep(db, true, { warn: (...args: unknown[]) => t.fail(String(args)) } as never, 0);
+  t.ok((await until(countStatistics, (n) => n > 0, 10_000)) > 0, 'some after');
+  await upkeep.close();
+});
+
+t.test('a failing run is logged, and closing waits for it', async (t) => {
+  const { db } = await createTestDatabase(t);
+  const broken = { ...db, getExecutor: () => Promise.reject(new Error('away')) } as never;
+  const warnings: unknown[] = [];
+  const upkeep = startUpkeep(
+    broken,
+    true,
+    { warn: (details: unknown) => warnings.push(details) } as never,
+    0,
+  );
+  await until(
+    async () => warnings.length,
+    (n) => n > 0,
+    10_000,
+  );
+  await upkeep.close();
+  t.equal(warnings.length, 1);
+});
