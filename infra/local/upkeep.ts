@@ -24,7 +24,8 @@ export function startUpkeep(
   const running = new Set<Promise<void>>();
   const timers: NodeJS.Timeout[] = [];
   const run = (name: string, work: () => Promise<void>) => (): void => {
-    const done = work()
+    const done = Promise.resolve()
+      .then(work)
       .catch((error: unknown) =>
         log.warn({ err: error, task: name }, 'upkeep of the database failed for now'),
       )

@@ -27,8 +27,8 @@ t.test('the embedded database gets statistics by itself', async (t) => {
 });
 
 t.test('a failing run is logged, and closing waits for it', async (t) => {
-  const { db } = await createTestDatabase(t);
-  const broken = { ...db, getExecutor: () => Promise.reject(new Error('away')) } as never;
+  const broken = (await createTestDatabase(t)).open();
+  await broken.destroy();
   const warnings: unknown[] = [];
   const upkeep = startUpkeep(
     broken,
