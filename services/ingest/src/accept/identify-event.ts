@@ -53,14 +53,13 @@ function checkTriplet(findExperiment: FindExperiment, companyId: string, event: 
     );
   }
   const experiment = findExperiment(companyId, experimentId);
-  if (experiment === undefined)
-    throw new ApiError('EXPERIMENT_NOT_FOUND', `experiment ${show(experimentId)} was not found`);
+  // Without the ids: another company's is answered byte for byte like an unknown one.
+  if (experiment === undefined) {
+    throw new ApiError('EXPERIMENT_NOT_FOUND', 'experiment not found: the id names none of this company');
+  }
   // Removed treatments included: what they were shown for still happens.
   if (!experiment.treatments.some((treatment) => treatment.id === treatmentId)) {
-    throw new ApiError(
-      'TREATMENT_NOT_FOUND',
-      `treatment ${show(treatmentId)} was not found in experiment ${show(experimentId)}`,
-    );
+    throw new ApiError('TREATMENT_NOT_FOUND', 'treatment not found: the id names none of this experiment');
   }
   return { experimentId, treatmentId, userId };
 }

@@ -361,6 +361,12 @@ await t.test('a triplet means the current, else the latest, assignment of that t
           [expected],
           JSON.stringify(subject),
         );
+      const [unknown, foreign] = await Promise.all(
+        ['nope', 'c1_e'].map((experimentId) =>
+          accept({ experimentId, treatmentId: 'c1_e_a', userId: 'u', eventType: 'CLICK' }),
+        ),
+      );
+      t.same(foreign, unknown, "another company's names are answered like unknown ones");
     });
 
     await t.test('what the store cannot keep or is too large is refused by itself', async (t) => {
