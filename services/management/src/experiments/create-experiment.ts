@@ -1,5 +1,4 @@
 import {
-  type Algorithm,
   ApiError,
   type ContentType,
   type CreateExperiment,
@@ -29,8 +28,7 @@ export async function createExperiment(
   author: Author,
   body: CreateExperiment,
 ): Promise<ExperimentWithTreatments> {
-  const algorithm = body.algorithm.toUpperCase() as Algorithm;
-  const contentType = (body.contentType ?? 'PLAIN_TEXT').toUpperCase() as ContentType;
+  const { algorithm, contentType = 'PLAIN_TEXT' } = body;
   const given = body.treatments ?? [];
   checkAlgorithmConfig(algorithm, body.algorithmConfig ?? {});
   checkTreatments(contentType, given);

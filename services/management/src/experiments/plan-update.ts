@@ -1,4 +1,4 @@
-import { type Algorithm, ApiError, type ExperimentStatus, type UpdateExperiment } from '@bandit/contracts';
+import { ApiError, type ExperimentStatus, type UpdateExperiment } from '@bandit/contracts';
 import type { ExperimentWithTreatments, RowChange } from '@bandit/db';
 import { checkAlgorithmConfig } from './algorithm-config.ts';
 import { checkTransition } from './check-transition.ts';
@@ -60,7 +60,7 @@ function planAlgorithm(
       `${field} can change while the experiment is draft, and it is ${experiment.status}`,
     );
   }
-  const algorithm = (body.algorithm?.toUpperCase() ?? experiment.algorithm) as Algorithm;
+  const algorithm = body.algorithm ?? experiment.algorithm;
   const config = body.algorithmConfig ?? experiment.algorithm_config;
   checkAlgorithmConfig(algorithm, config);
   if (algorithm !== experiment.algorithm) change.algorithm = algorithm;
