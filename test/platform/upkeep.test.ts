@@ -28,6 +28,8 @@ t.test('the embedded database gets statistics by itself', async (t) => {
 
 t.test('a failing run is logged, and closing waits for it', async (t) => {
   const broken = (await createTestDatabase(t)).open();
+  // A pool that was never used has nothing to destroy.
+  await broken.selectFrom('companies').select('id').execute();
   await broken.destroy();
   const warnings: unknown[] = [];
   const upkeep = startUpkeep(
