@@ -1,6 +1,7 @@
 export { betaBest } from './best/beta-best.ts';
 export { studentBest } from './best/student-best.ts';
 export { mergeLearners } from './context-free/merge-sums.ts';
+export { klUpper } from './context-free/ucb-index.ts';
 export { createLearner, decodeLearner, preparePolicy } from './create.ts';
 export { drawBeta, drawGamma, drawNormal } from './draws.ts';
 export { checkDailyWinner, logDailyEvidence, type PairDay } from './inference/daily-winner.ts';
@@ -10,6 +11,7 @@ export { classifyMaturity, type Maturity } from './inference/maturity.ts';
 export {
   asymptoticInterval,
   boundedInterval,
+  isAsymptotic,
   type NumericInterval,
   numericInterval,
   type ValueSums,
@@ -35,6 +37,7 @@ export {
 export { rateInterval } from './inference/rate-interval.ts';
 export { checkSampleRatio, type SampleRatio } from './inference/sample-ratio.ts';
 export { checkWinner, logWinnerEvidence, type RateCounts, type WinnerCheck } from './inference/winner.ts';
+export { squareCb, squareCbGamma } from './linear/squarecb.ts';
 export { trainNetwork } from './neural/train-network.ts';
 export type * from './options.ts';
 export { applyFloor, defaultFloor } from './pmf/apply-floor.ts';

@@ -27,11 +27,12 @@ export interface ContextFreeConfig extends CommonConfig {
 export interface EpsilonGreedyConfig extends ContextFreeConfig {
   /** Exploration probability, 0 … 1. Default .1. */
   epsilon?: number;
-  /** c of epsilon_t = min(1, cK/t); given, it replaces `epsilon`. > 0. */
+  /** c of epsilon_t = min(1, cK/t); given, it replaces `epsilon`. > 0, up to 1e9. */
   decay?: number;
 }
 
 export interface Ucb1Config extends ContextFreeConfig {
+  /** Index: m + sqrt(2 ln t / n), the same with the arm's own variance, or the Kullback-Leibler bound. Default 'ucb1'. */
   variant?: 'ucb1' | 'tuned' | 'kl';
 }
 
@@ -41,10 +42,11 @@ export interface ThompsonConfig extends ContextFreeConfig {
 }
 
 export interface ContextualConfig extends CommonConfig {
+  /** What turns predictions into probabilities: the gap to the best, or P(best). Default 'squarecb'. */
   explorer?: 'squarecb' | 'thompson';
-  /** Scale of SquareCB's gamma = gammaScale * sqrt(max(1, t)), > 0. Default 100. */
+  /** Scale of SquareCB's gamma = gammaScale * sqrt(max(1, t)), > 0 up to 1e9. Default 100. */
   gammaScale?: number;
-  /** Ridge precision lambda of each coefficient, > 0. Default 3. */
+  /** Ridge precision lambda, > 0 up to 1e9, scaled by the size of contexts (`coefficientPrecision`). Default 3. */
   regularization?: number;
 }
 

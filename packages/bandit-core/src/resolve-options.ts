@@ -48,7 +48,7 @@ export function resolveOptions(spec: PolicySpec): ResolvedOptions {
     valueRange: valueRangeOf(config),
     discount: inRange(config, 'discount', 0.9, 1) ?? 1,
     epsilon: inRange(config, 'epsilon', 0, 1) ?? 0.1,
-    decay: above0(config, 'decay', 1e6),
+    decay: above0(config, 'decay', 1e9),
     variant: oneOf(config, 'variant', ['ucb1', 'tuned', 'kl']),
     prior: priorOf(config),
     explorer: oneOf(config, 'explorer', ['squarecb', 'thompson']),

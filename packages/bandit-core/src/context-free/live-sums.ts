@@ -2,6 +2,7 @@ import { shareByWeight } from '../pmf/share-by-weight.ts';
 import type { Arm, ArmSums } from '../policy.ts';
 import type { ResolvedOptions } from '../resolve-options.ts';
 import { addProductExactly } from './exact-sum.ts';
+import { roundedVariance, roundingPart } from './rounded-variance.ts';
 import { column, nArmsOf, nColumns, type SumsState } from './sums-state.ts';
 
 /** What an allocation rule sees: the live arms only, numbered 0 … K-1, their sums discounted where configured. */
@@ -40,15 +41,26 @@ export function liveSums(state: SumsState, arms: readonly Arm[], options: Resolv
   return poolRows(rows, armIndices, shares);
 }
 
-/** The same view of plain sums, all live with equal weights; the variance from the rounded sums, not below 0. */
+/** The same view of plain sums, all live with equal weights; a variance within the rounding of the sums is 0. */
 export function sumsAsLive(sums: readonly ArmSums[]): LiveSums {
-  const rows = sums.map(({ n, s, s2 }) =>
-    n > 0 ? { n, s, mean: s / n, variance: Math.max(0, s2 / n - (s / n) ** 2) } : noTrials,
-  );
-  return poolRows(rows, [...rows.keys()], new Float64Array(rows.length).fill(1 / rows.length));
+  const rows = sums.map((own) => {
+    if (own.n === 0) return noTrials;
+    const { variance, rounding } = roundedVariance(own);
+    return { n: own.n, s: own.s, mean: own.s / own.n, variance: variance > rounding ? variance : 0 };
+  });
+  const shares = new Float64Array(rows.length).fill(1 / rows.length);
+  return poolRows(rows, [...rows.keys()], shares, roundingPart);
 }
 
-function poolRows(rows: readonly Row[], armIndices: readonly number[], shares: Float64Array): LiveSums {
+/** Rewards that are all alike have means that differ in the last digit: up to this part of their square is no variance. */
+const meanRoundingPart = 1e-30;
+
+function poolRows(
+  rows: readonly Row[],
+  armIndices: readonly number[],
+  shares: Float64Array,
+  noise = meanRoundingPart,
+): LiveSums {
   let nTotal = 0;
   for (const row of rows) nTotal += row.n;
   let pooledMean = 0;
@@ -66,7 +78,7 @@ function poolRows(rows: readonly Row[], armIndices: readonly number[], shares: F
     variance: columnOf(rows, (row) => row.variance),
     nTotal,
     pooledMean,
-    pooledVariance,
+    pooledVariance: pooledVariance > noise * pooledMean * pooledMean ? pooledVariance : 0,
   };
 }
 
@@ -123,5 +135,5 @@ function discountedRow({ rows, scale }: SumsState, at: number, options: Resolved
   const s = options.reward === 'binary' ? Math.min(n, Math.max(0, stored)) : stored;
   const mean = s / n;
   const variance = (rows[at + column.discountedS2]! * scale) / n - mean * mean;
-  return { n, s, mean, variance: variance > 1e-13 * mean * mean ? variance : 0 };
+  return { n, s, mean, variance: variance > roundingPart * mean * mean ? variance : 0 };
 }

@@ -1,3 +1,4 @@
+import { roundedVariance } from '../context-free/rounded-variance.ts';
 import { checkAlpha, type Interval } from './interval.ts';
 
 /** Sums of one treatment's numeric rewards. */
@@ -31,23 +32,35 @@ export function numericInterval(
 
 /**
  * Asymptotic confidence sequence x +- sd sqrt(2 (n r^2 + 1)/(n^2 r^2) ln(sqrt(n r^2 + 1) / alpha)); the whole line for
- * n < 2.
+ * n < 2 and while rewards are equal, as far as their sums can tell.
  *
  * @param tuning r > 0, fixed before the data; the default is tightest near 1,000 trials at alpha = .05:
  *   r^2 = (2 ln 20 + ln(2 ln 20 + 1)) / 1000
  * Source: Waudby-Smith et al., Time-uniform central limit theory and asymptotic confidence sequences, Annals of
- * Statistics 52 (2024). It says nothing about small n.
+ * Statistics 52 (2024). It says nothing about small n: see `isAsymptotic`.
  */
 export function asymptoticInterval({ n, s, s2 }: ValueSums, alpha: number, tuning = 0.0891): Interval {
   checkAlpha(alpha);
   checkSums({ n, s, s2 });
   if (n < 2) return { lower: -Infinity, upper: Infinity };
   const mean = s / n;
-  const deviation = Math.sqrt(Math.max(0, s2 / n - mean * mean));
+  const { variance, rounding } = roundedVariance({ n, s, s2 });
+  // Equal rewards so far say nothing about those to come: many zeros, and then one large value.
+  if (variance <= rounding) return { lower: -Infinity, upper: Infinity };
+  const deviation = Math.sqrt(variance);
   const scaled = n * tuning * tuning + 1;
   const factor = (2 * scaled) / (n * n * tuning * tuning);
   const half = deviation * Math.sqrt(factor * Math.log(Math.sqrt(scaled) / alpha));
   return { lower: mean - half, upper: mean + half };
+}
+
+/**
+ * Whether a treatment has enough trials for a verdict from `asymptoticInterval`: 1,000, and 30 of them with a reward. With
+ * fewer, rare large values not seen yet make intervals too narrow and low: of two equal treatments with purchases at 2 %,
+ * separated intervals name a winner in 40 % of runs at any n, in 2 % at 1,000 trials (purchases at .5 %: 5 %), in none of 200 here.
+ */
+export function isAsymptotic({ n, nRewarded }: { n: number; nRewarded: number }): boolean {
+  return n >= 1000 && nRewarded >= 30;
 }
 
 /**
@@ -73,10 +86,12 @@ export function boundedInterval(
   if (!(width > 0 && mean >= -1e-9 && mean <= 1 + 1e-9)) {
     throw new RangeError(`valueRange must hold every reward, got [${low}, ${high}] and a mean of ${s / n}`);
   }
-  const variance = Math.max(0, (s2 / n - (s / n) ** 2) / (width * width));
+  const { variance, rounding } = roundedVariance({ n, s, s2 });
+  // Where rewards differ by less than their sums can tell, as if they differed by that much.
+  const scaled = Math.max(variance, rounding) / (width * width);
   const clipped = Math.min(1, Math.max(0, mean));
-  const below = lowerEnd(n, clipped, variance, alpha / 2);
-  const above = 1 - lowerEnd(n, 1 - clipped, variance, alpha / 2);
+  const below = lowerEnd(n, clipped, scaled, alpha / 2);
+  const above = 1 - lowerEnd(n, 1 - clipped, scaled, alpha / 2);
   return { lower: low + width * below, upper: low + width * above };
 }
 

@@ -355,6 +355,7 @@ t.test('options out of range are refused by name, value and what is allowed', (t
   const table: [PolicySpec, RegExp][] = [
     [{ algorithm: 'EPSILON_GREEDY', config: { epsilon: 1.5 } }, /epsilon must be between 0 and 1, got 1.5/],
     [{ algorithm: 'EPSILON_GREEDY', config: { decay: 0 } }, /decay must be above 0/],
+    [{ algorithm: 'EPSILON_GREEDY', config: { decay: 2e9 } }, /decay must be above 0 and at most 1000000000/],
     [
       { algorithm: 'UCB1', config: { variant: 'UCB2' as 'kl' } },
       /variant must be one of ucb1, tuned, kl, got "UCB2"/,

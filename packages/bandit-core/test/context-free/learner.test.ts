@@ -357,6 +357,23 @@ t.test('no algorithm changes its choice when numeric rewards are scaled or shift
   t.end();
 });
 
+t.test('numeric rewards that are all alike leave Thompson at the shares, whatever their value', (t) => {
+  const spec: PolicySpec = { algorithm: 'THOMPSON_SAMPLING', config: { reward: 'numeric' } };
+  // 3, 7 and 11 times .1: the means differ in their last digit, .1 and .09999999999999999.
+  for (const value of [0.1, -7.7, 1, 3e11]) {
+    const learner = createLearner(spec);
+    for (const [arm, n] of [3, 7, 11].entries())
+      for (let i = 0; i < n; i++) learner.fold([trial(arm), reward(arm, value)]);
+    const arms = equalArms(3);
+    const pmf = preparePolicy(spec, learner.encodeServing(arms, 1), arms).pmf(undefined);
+    t.ok(
+      pmf.every((p) => Math.abs(p - 1 / 3) < 1e-12),
+      `${value}: ${pmf}`,
+    );
+  }
+  t.end();
+});
+
 t.test('a state of a later version is read as far as it is known', (t) => {
   const learner = createLearner(thompson);
   learner.fold([trial(0), reward(0, 1, { at: 0 })]);

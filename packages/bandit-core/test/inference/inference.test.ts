@@ -17,6 +17,7 @@ import {
   doublyRobust,
   estimateArmValues,
   estimatePolicyValue,
+  isAsymptotic,
   judgeArms,
   type LoggedTrial,
   laiRobbinsConstant,
@@ -189,6 +190,15 @@ t.test('the asymptotic interval by hand, and the whole line below two trials', (
   const { lower, upper } = asymptoticInterval({ n: 100, s: 200, s2: 800 }, 0.05, 0.1);
   t.ok(isNear(upper, 2 + 0.731279, 1e-6) && isNear(lower, 2 - 0.731279, 1e-6));
   t.strictSame(asymptoticInterval({ n: 1, s: 1, s2: 1 }, 0.05), { lower: -Infinity, upper: Infinity });
+  // Ten zeros say nothing about the values to come, nor do 100 rewards of .1, whose s2/n - mean^2 is rounding.
+  for (const equal of [
+    { n: 10, s: 0, s2: 0 },
+    { n: 100, s: 9.99999999999998, s2: 1.0000000000000007 },
+  ])
+    t.strictSame(asymptoticInterval(equal, 0.05), { lower: -Infinity, upper: Infinity });
+  t.equal(isAsymptotic({ n: 1000, nRewarded: 30 }), true);
+  t.equal(isAsymptotic({ n: 999, nRewarded: 999 }), false);
+  t.equal(isAsymptotic({ n: 1e6, nRewarded: 29 }), false);
   t.equal(numericInterval({ n: 100, s: 200, s2: 800 }, 0.05).kind, 'asymptotic');
   t.equal(numericInterval({ n: 100, s: 200, s2: 800 }, 0.05, [0, 10]).kind, 'exact');
   t.end();
@@ -292,6 +302,15 @@ t.test('P(best) and expected loss by hand', (t) => {
     'numeric',
   );
   t.ok(numeric[1]!.probabilityBest > 0.9 && numeric[0]!.expectedLoss > numeric[1]!.expectedLoss);
+  // .1 a hundred times, added up in two orders: the sums differ in their last digits, the rewards do not.
+  const rounded = judgeArms(
+    [
+      { n: 100, s: 9.99999999999998, s2: 1.0000000000000007 },
+      { n: 100, s: 10, s2: 1.0000000000000002 },
+    ],
+    'numeric',
+  );
+  t.ok(rounded[0]!.probabilityBest > 0.01, `${rounded[0]!.probabilityBest}`);
   // No spread: nothing is known.
   t.strictSame(
     judgeArms(
