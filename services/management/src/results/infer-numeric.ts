@@ -1,5 +1,5 @@
 import type { ResultMethod } from '@bandit/contracts';
-import { type NumericInterval, numericInterval } from '@bandit/core';
+import { isAsymptotic, type NumericInterval, numericInterval } from '@bandit/core';
 import {
   alpha,
   type FamilyInference,
@@ -11,7 +11,7 @@ type Range = readonly [number, number] | undefined;
 
 /**
  * Context-free experiments with numeric rewards. A winner is a treatment whose simultaneous interval lies above those of
- * all other live ones.
+ * all other live ones; asymptotic intervals name one only when every live treatment has enough trials for them.
  */
 export function inferNumeric(treatments: readonly MeasuredTreatment[], valueRange: Range): FamilyInference {
   const range = holdsAll(treatments, valueRange) ? valueRange : undefined;
@@ -80,14 +80,22 @@ function separatedWinner(
   );
   const top = Math.max(...means);
   const leader = Number.isFinite(top) && live.length > 1 ? means.indexOf(top) : -1;
+  const isKnown = live.every(
+    ({ totals }, k) =>
+      intervals[k]!.kind === 'exact' || isAsymptotic({ n: totals.trials, nRewarded: totals.successes }),
+  );
   const isDeclared =
-    leader >= 0 && intervals.every(({ upper }, k) => k === leader || upper < intervals[leader]!.lower);
+    leader >= 0 &&
+    isKnown &&
+    intervals.every(({ upper }, k) => k === leader || upper < intervals[leader]!.lower);
   const name = leader < 0 ? '' : JSON.stringify(live[leader]!.name);
   const statement = isDeclared
     ? `${name} is the winner: its simultaneous interval lies above all others.`
     : leader < 0
       ? 'No treatment leads yet.'
-      : `${name} leads, but its simultaneous interval overlaps another.`;
+      : isKnown
+        ? `${name} leads, but its simultaneous interval overlaps another.`
+        : `${name} leads, but asymptotic intervals take 1,000 trials and 30 rewards of each live treatment.`;
   return {
     isDeclared,
     leaderId: live[leader]?.id ?? null,

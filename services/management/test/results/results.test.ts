@@ -152,6 +152,22 @@ t.test('numeric: bounded interval with a valueRange that holds, asymptotic and l
     t.ok(lower! < 5 && upper! > 5 && upper! - lower! < 2);
     t.ok(lines[0]!.probabilityBest! > 0.999);
   }
+  // Intervals that lie apart name a winner from the thousandth trial of each on, not at 900.
+  const early = [
+    measured('a', [day('a', 4_000, 20_000, 164_000)]),
+    measured('b', [day('b', 900, 900, 1_000)]),
+  ];
+  const numeric = resolveOptions({ algorithm: 'UCB1', config: { reward: 'numeric' } });
+  t.match(inferResults(numeric, early, undefined).winner, {
+    isDeclared: false,
+    leaderId: 'a',
+    statement: /take 1,000 trials and 30 rewards/,
+  });
+  const later = [
+    measured('a', [day('a', 4_000, 20_000, 164_000)]),
+    measured('b', [day('b', 1_000, 1_000, 1_100)]),
+  ];
+  t.match(inferResults(numeric, later, undefined).winner, { isDeclared: true, leaderId: 'a' });
   const single = [measured('a', [day('a', 1, 3, 9)]), measured('b', [])];
   const options = resolveOptions({ algorithm: 'UCB1', config: { reward: 'numeric' } });
   t.same(inferResults(options, single, undefined).treatments[0]?.interval, { lower: null, upper: null });
