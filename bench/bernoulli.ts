@@ -5,7 +5,7 @@
  * node bench/bernoulli.ts --means .1,.05,.05 --algorithm NAME --steps T --runs R --batch B --delay D --seed S
  *   [--variant ucb1|tuned|kl] [--config JSON] [--floor E] [--reverse-at STEP] [--late-trials]
  *
- * NAME is one of the context-free algorithms; KL_UCB and UCB_TUNED stand for UCB1 with that variant.
+ * NAME is one of the context-free algorithms; KL_UCB and UCB_TUNED stand for UCB1 with that variant. KL-UCB will do too.
  * --late-trials delays the trials with their rewards, which no platform can: see docs/maths/exploration-and-delay.md.
  * Floor 0 unless --floor says otherwise. Progress goes to stderr; the last line of stdout is
  * {"regret":…, "se":…, "share":[…]}.
@@ -46,7 +46,11 @@ function main(): void {
     },
   });
   if (!values.means || !values.algorithm) throw new Error('--means and --algorithm must be given');
-  const alias = aliases.get(values.algorithm);
+  const name = values.algorithm.toUpperCase().replaceAll('-', '_');
+  const alias = aliases.get(name);
+  const nRuns = Number(values.runs);
+  if (!Number.isInteger(nRuns) || nRuns < 1)
+    throw new Error(`--runs must be an integer from 1 on, got ${values.runs}`);
   const config = {
     explorationFloor: Number(values.floor),
     ...alias?.config,
@@ -55,7 +59,7 @@ function main(): void {
   } as AlgorithmConfig;
   const reverseAt = values['reverse-at'];
   const game: BernoulliGame = {
-    spec: { algorithm: alias?.algorithm ?? (values.algorithm as Algorithm), config },
+    spec: { algorithm: alias?.algorithm ?? (name as Algorithm), config },
     means: values.means.split(',').map(Number),
     nSteps: Number(values.steps),
     batch: Number(values.batch),
@@ -63,7 +67,7 @@ function main(): void {
     isTrialLate: values['late-trials'],
     ...(reverseAt ? { reverseAt: Number(reverseAt) } : {}),
   };
-  console.log(JSON.stringify(summarise(playRuns(game, Number(values.runs), Number(values.seed)))));
+  console.log(JSON.stringify(summarise(playRuns(game, nRuns, Number(values.seed)))));
 }
 
 function playRuns(game: BernoulliGame, nRuns: number, seed: number): BernoulliScore[] {

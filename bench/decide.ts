@@ -29,6 +29,12 @@ const algorithms: Algorithm[] = [
 ];
 const chunkSize = 100;
 
+/** What timed calls return, so that no compiler can leave them out. */
+let sink: unknown;
+
+/** Shortest CPU time of one timing: the clock of some systems moves in steps of 4 ms. */
+const timingMicrosMin = 50_000;
+
 interface Line {
   readonly algorithm: Algorithm;
   readonly nArms: number;
@@ -123,15 +129,19 @@ function takeNetwork({ training }: Learner): void {
 }
 
 /**
- * Median of five timings, after one to warm up, of `nRounds` calls each. CPU time of this thread, so that neighbours on the
+ * Median of five timings of at least `nRounds` calls and 50 ms each. CPU time of this thread, so that neighbours on the
  * machine do not count.
  */
-function nanosOf(nRounds: number, call: (i: number) => void): number {
-  const timings = Array.from({ length: 6 }, () => {
-    const start = process.threadCpuUsage();
-    for (let i = 0; i < nRounds; i++) call(i);
-    const { user, system } = process.threadCpuUsage(start);
-    return (1000 * (user + system)) / nRounds;
-  });
-  return Math.round(timings.slice(1).sort((a, b) => a - b)[2]!);
+function nanosOf(nRounds: number, call: (i: number) => unknown): number {
+  let n = nRounds;
+  while (microsOf(n, call) < timingMicrosMin) n *= 2;
+  const timings = Array.from({ length: 5 }, () => (1000 * microsOf(n, call)) / n);
+  return Math.round(timings.sort((a, b) => a - b)[2]!);
+}
+
+function microsOf(nRounds: number, call: (i: number) => unknown): number {
+  const start = process.threadCpuUsage();
+  for (let i = 0; i < nRounds; i++) sink = call(i);
+  const { user, system } = process.threadCpuUsage(start);
+  return sink === undefined ? Number.NaN : user + system;
 }
