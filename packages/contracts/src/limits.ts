@@ -10,6 +10,8 @@ export const limits = {
   requestTimeoutMs: 15_000,
   connectionTimeoutMs: 15_000,
   headersTimeoutMs: 10_000,
+  /** How long the rest of a body that was refused is read and thrown away. */
+  refusedBodyTimeoutMs: 2_000,
   keepAliveTimeoutMs: 72_000,
   urlBytesMax: 16_384,
   headerBytesMax: 49_152,

@@ -1,5 +1,6 @@
 import { ApiError, type ErrorCode, fail, limits } from '@bandit/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { endPolitely } from './end-politely.ts';
 
 /** Fastify's own errors, by its code. */
 const frameworkCodes: Readonly<Record<string, { code: ErrorCode; message: string }>> = {
@@ -38,8 +39,9 @@ export function answerFailure(
     if (!reply.hasHeader('retry-after')) reply.header('retry-after', String(limits.retryAfterSeconds));
   }
   if (answer.statusCode === 401) reply.header('www-authenticate', 'Bearer');
-  // What is left of a refused body is not read: the connection cannot carry another request.
+  // What is left of a refused body is not kept: the connection cannot carry another request.
   if (answer.statusCode === 413 || answer.statusCode === 408) reply.header('connection', 'close');
+  if (answer.statusCode === 413) endPolitely(request.raw);
   reply
     .code(answer.statusCode)
     .type('application/json; charset=utf-8')

@@ -1,5 +1,6 @@
 /** What a connection carries: several requests, broken ones among them, and the end of the server. */
 import { type AddressInfo, connect } from 'node:net';
+import { limits } from '@bandit/contracts';
 import t, { type Test } from 'tap';
 import type { HttpServer } from '../src/index.ts';
 import { addItemRoutes, openServer } from './test-server.ts';
@@ -93,6 +94,23 @@ t.test('a body past the limit is answered before all of it is sent, and the conn
   const received = await closed;
   t.strictSame(statusesOf(received), ['413']);
   t.match(received, /connection: close/i);
+});
+
+t.test('a client that sends all of a body past the limit before it reads gets the answer', async (t) => {
+  const { app } = await listen(t);
+  const body = `"${'x'.repeat(4 * limits.bodyBytesMax)}"`;
+  const head = 'POST /items HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n';
+  const chunk = `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`;
+  for (const rest of [
+    `Content-Length: ${body.length}\r\n\r\n${body}`,
+    `Transfer-Encoding: chunked\r\n\r\n${chunk}`,
+  ]) {
+    for (let round = 0; round < 10; round += 1) {
+      const { socket, closed } = open(app);
+      socket.write(head + rest);
+      t.strictSame(statusesOf(await closed), ['413'], 'and no reset');
+    }
+  }
 });
 
 t.test('while it closes, open connections are answered once more and told to go', async (t) => {
