@@ -9,6 +9,7 @@ import {
   createLearner,
   drawNormal,
   type Fact,
+  isAsymptotic,
   judgeArms,
   numericInterval,
   type Policy,
@@ -203,10 +204,11 @@ function playContextual(game: PeekingGame, rng: SeededRng): Verdicts {
   return verdicts;
 }
 
-/** Skewed values in [0, 20] with mean about .26 under numeric Thompson sampling: do intervals keep their mean? */
+/** Skewed values in [0, 20] with mean about .26 under numeric Thompson sampling: do intervals keep their mean, and do they name a winner? */
 function playNumeric(game: PeekingGame, rng: SeededRng): Verdicts {
   const verdicts: Verdicts = new Map();
   let sums = noSums(game.rates.length);
+  const nRewarded = game.rates.map(() => 0);
   const world: World = {
     spec: { algorithm: 'THOMPSON_SAMPLING', config: { reward: 'numeric', valueRange: [0, 20] } },
     context: () => undefined,
@@ -221,8 +223,19 @@ function playNumeric(game: PeekingGame, rng: SeededRng): Verdicts {
     note(verdicts, 'asymptotic interval misses', misses());
     const isLarge = sums.every(({ n }) => n >= 1000);
     note(verdicts, 'asymptotic interval misses, 1,000 trials each', isLarge && misses());
+    for (const { armIndex, reward } of trials) nRewarded[armIndex]! += Number(reward !== 0);
+    const isApart = areSeparated(sums, level);
+    const isKnown = sums.every(({ n }, k) => isAsymptotic({ n, nRewarded: nRewarded[k]! }));
+    note(verdicts, 'separated asymptotic intervals', isApart);
+    note(verdicts, 'separated asymptotic intervals, enough trials', isApart && isKnown);
   });
   return verdicts;
+}
+
+/** Whether one treatment's interval lies above all others. */
+function areSeparated(sums: readonly ArmSums[], level: number): boolean {
+  const intervals = sums.map((own) => numericInterval(own, level));
+  return intervals.some(({ lower }, b) => intervals.every(({ upper }, k) => k === b || upper < lower));
 }
 
 /**
