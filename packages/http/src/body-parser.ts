@@ -1,6 +1,7 @@
 import { ApiError } from '@bandit/contracts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { unknownRoute } from './answer-failure.ts';
+import { type JsonItems, parseItems } from './parse-items.ts';
 import { parseJson } from './parse-json.ts';
 
 /** `application/json`, with UTF-8 as the only charset; no tabs, no leading space, nothing behind it. */
@@ -13,9 +14,10 @@ const writes: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
  */
 export function useStrictJson(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     try {
-      done(null, body.length === 0 ? undefined : parseJson(body as Buffer));
+      const { jsonItems } = request.routeOptions.config;
+      done(null, body.length === 0 ? undefined : parseBody(body as Buffer, jsonItems));
     } catch (error) {
       done(error as Error);
     }
@@ -31,6 +33,17 @@ export function useStrictJson(app: FastifyInstance): void {
     if (route.schema?.body !== undefined || !methods.some((method) => writes.has(method))) return;
     route.preValidation = [...asList(route.preValidation), refuseBody];
   });
+}
+
+/** @throws ApiError MALFORMED_JSON */
+function parseBody(body: Buffer, jsonItems: JsonItems | undefined): unknown {
+  try {
+    return parseJson(body);
+  } catch (error) {
+    const byItem = jsonItems && parseItems(body, jsonItems);
+    if (byItem === undefined) throw error;
+    return byItem;
+  }
 }
 
 function refuseOtherMedia({ headers, method }: FastifyRequest): ApiError | undefined {
@@ -70,4 +83,11 @@ async function refuseBody(request: FastifyRequest): Promise<void> {
 
 function asList<T>(hooks: T | T[] | undefined): T[] {
   return hooks === undefined ? [] : Array.isArray(hooks) ? hooks : [hooks];
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Items of the body that are refused one by one: what JSON must not hold puts an ApiError in their place. */
+    jsonItems?: JsonItems;
+  }
 }

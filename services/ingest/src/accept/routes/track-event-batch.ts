@@ -54,6 +54,7 @@ export function registerTrackEventBatch(app: App, access: Access, deps: TrackDep
     {
       onRequest: access.eventsKey,
       bodyLimit: limits.batchBodyBytesMax,
+      config: { jsonItems: { field: 'events', itemsMax: limits.eventBatchItemsMax } },
       schema: {
         operationId: 'trackEventBatch',
         tags: ['Events'],
@@ -91,12 +92,16 @@ export function registerTrackEventBatch(app: App, access: Access, deps: TrackDep
 
 type ItemCheck = (item: unknown) => TrackEvent | ApiError;
 
-/** The same validator as for a single event, so that an item is refused with the same sentence. */
+/**
+ * The same validator as for a single event, so that an item is refused with the same sentence. What the parser refused
+ * stands in the item's place.
+ */
 function createItemCheck(app: App): ItemCheck {
   if (app.validatorCompiler === undefined) throw new Error('the server has no validator compiler');
   const route = { method: 'POST', url: '/events/batch', httpPart: 'event' };
   const validate = app.validatorCompiler({ schema: trackEventSchema, ...route });
   return (item) => {
+    if (item instanceof ApiError) return item;
     const checked = validate(item) as { value: TrackEvent } | { error: ApiError };
     return 'error' in checked ? checked.error : checked.value;
   };

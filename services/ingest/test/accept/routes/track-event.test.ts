@@ -243,6 +243,41 @@ await t.test('POST /events/batch 207 with an error for each item that failed', a
   t.equal(body.data.errors.length, 5);
 });
 
+await t.test('POST /events/batch 207: what JSON must not hold is the error of its item alone', async (t) => {
+  const { id } = await assign();
+  const item = (type: string, more: string) => `{"assignmentId":"${id}","eventType":"${type}"${more}}`;
+  const bad = [
+    ',"metadata":{"a":"\\u0000 ] , \\" }"}',
+    ',"metadata":{"a":"\\ud800"}',
+    ',"metadata":{"__proto__":{"a":1}}',
+    ',"value":1e400',
+    `,"metadata":${'{"a":'.repeat(20)}1${'}'.repeat(20)}`,
+  ].map((more) => item('VIEW', more));
+  const send = (events: string) => post(`{"events":${events}}`, '/events/batch');
+  const { status, body } = await send(
+    `[ ${[item('CLICK', ''), ...bad, item('CONVERSION', '')].join(' , ')} ]`,
+  );
+  t.equal(status, 207);
+  t.match(body.data, { total: 7, success_count: 2 });
+  t.same(
+    body.data.errors.map((error: { index: number; status: number; code: string }) => [
+      error.index,
+      error.status,
+      error.code,
+    ]),
+    [1, 2, 3, 4, 5].map((index) => [index, 400, 'MALFORMED_JSON']),
+  );
+  const good = item('CLICK', ',"eventId":"after"');
+  for (const broken of [
+    `[${good},${bad[0]}`,
+    `[${good},{"a":},${bad[0]}]`,
+    `[${good},,${bad[0]}]`,
+    `[${good},${bad[0]},]`,
+  ])
+    t.match(await send(broken), { status: 400, body: { code: 'MALFORMED_JSON' } }, 'no JSON at all');
+  t.equal((await send(`[${good}]`)).status, 201, 'of which nothing was written');
+});
+
 await t.test('POST /events/batch 207 with success false when none was created', async (t) => {
   const { status, body } = await post({ events: [{ eventType: 'CLICK' }] }, '/events/batch');
   t.equal(status, 207);
