@@ -23,7 +23,8 @@ export function learningSpec(experiment: LearnerExperiment): LearningSpec {
     model: config.reward ?? 'binary',
     attributionWindowMs: (config.attributionWindow ?? 0) * 1_000,
     isContextual: experiment.algorithm.endsWith('_CONTEXTUAL'),
-    keepsTrialNumbers: (config.discount ?? 1) < 1,
+    // Discounting weighs a trial by its number; the neural learner relabels its replay row by it.
+    keepsTrialNumbers: (config.discount ?? 1) < 1 || experiment.algorithm === 'NEURAL_CONTEXTUAL',
   };
 }
 
