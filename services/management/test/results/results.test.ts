@@ -382,7 +382,7 @@ t.test('results route', async (t) => {
       'THOMPSON_SAMPLING',
       'LINEAR_CONTEXTUAL',
       'NEURAL_CONTEXTUAL',
-    ]) {
+    ] as const) {
       const results = await read((await tenant.activeExperiment({ algorithm, treatments: weighted })).id);
       t.same(results.state, { version: 0, trials: 0, updatedAt: null, ageMs: null });
       t.same(
