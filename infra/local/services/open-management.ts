@@ -7,7 +7,7 @@ import type { LiveContext } from './services-context.ts';
 
 /** Experiments, funnels, results, people and keys; with an AI provider where one is configured. */
 export async function openManagement(context: LiveContext, access: Access): Promise<ManagementDeps> {
-  const { app, config, store, bus, ids, nowMs, log, owns } = context;
+  const { app, config, store, bus, ids, directory, nowMs, log, owns } = context;
   const environment = config.isProduction ? 'live' : 'test';
   const rng = createRng(randomBytes(8).readBigUInt64LE());
   const ai = config.ai && connectAi({ settings: config.ai, rng, nowMs });
@@ -17,6 +17,7 @@ export async function openManagement(context: LiveContext, access: Access): Prom
     bus,
     nowMs,
     randomBytes,
+    confirmConfiguration: directory.confirm,
     access: access.management,
     makeApiKey: () => makeApiKey(environment, randomBytes),
     signAssignment: ids.sign,

@@ -14,6 +14,8 @@ export interface ChangeDeps {
   readonly db: Kysely<Database>;
   readonly bus: Pick<Bus, 'publish'>;
   readonly randomBytes: (nBytes: number) => Uint8Array;
+  /** Brings what this process serves by up to date; never rejects, and is bounded in time. */
+  readonly confirmConfiguration?: (() => Promise<void>) | undefined;
 }
 
 /** Who changes something: a member's id, `platform` (the operator) or `scheduler`. */
@@ -44,7 +46,8 @@ interface Committed<T> {
 /**
  * One management change: `work`, its audit row and the bump of the company's configuration version in one
  * transaction that holds the company's lock; after the commit the new version is published. A process that misses
- * the message heals by polling.
+ * the message heals by polling. Whoever is answered finds the change in force where SDKs are served by this same
+ * process; elsewhere it comes with the message.
  *
  * A commit whose outcome is unknown is settled by its audit row: there, the change was made and is answered as it was;
  * not there, it is made again.
@@ -70,7 +73,10 @@ export async function changeCompany<T>(
       return attempted;
     }),
   );
-  if (version !== undefined) publishConfig(deps.bus, companyId, version);
+  if (version !== undefined) {
+    publishConfig(deps.bus, companyId, version);
+    await deps.confirmConfiguration?.();
+  }
   return result;
 }
 

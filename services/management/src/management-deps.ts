@@ -13,6 +13,8 @@ export interface ManagementDeps {
   readonly nowMs: NowMs;
   /** Unpredictable bytes, for ids. */
   readonly randomBytes: (nBytes: number) => Uint8Array;
+  /** Where SDKs are served by the same process: after it, they are by the configuration that was committed before it. */
+  readonly confirmConfiguration?: (() => Promise<void>) | undefined;
   readonly access: Access;
   readonly makeApiKey: () => MadeApiKey;
   /** The id of an assignment, made again from its fields (auth's codec). */
