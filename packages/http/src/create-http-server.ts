@@ -129,12 +129,26 @@ function useAnswerHeaders(app: FastifyInstance, isProduction: boolean): void {
       done(new ApiError('MALFORMED_REQUEST', 'the Host header is required and missing'));
     } else if (request.url.length > limits.urlBytesMax) {
       done(new ApiError('MALFORMED_REQUEST', `the URL must be at most ${limits.urlBytesMax} bytes long`));
+    } else if (!isDecodable(request.url)) {
+      done(new ApiError('MALFORMED_REQUEST', 'the query string is not percent-encoded UTF-8'));
     } else done();
   });
   app.server.on('checkExpectation', (request, response) => {
     // `Expect` with anything but 100-continue: there is nothing else to promise, so it is left unmet.
     app.server.emit('request', request, response);
   });
+}
+
+/** The parser of query strings takes what it cannot decode as it stands: `%FF` would be the same user as `%25FF`. */
+function isDecodable(url: string): boolean {
+  const query = url.indexOf('?');
+  if (query < 0 || !url.includes('%', query)) return true;
+  try {
+    decodeURIComponent(url.slice(query));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function useCors(app: FastifyInstance, origins: readonly string[]): Promise<void> {

@@ -38,6 +38,9 @@ t.test('framework errors are the envelope', async (t) => {
   isFailure(t, await app.inject({ method: 'OPTIONS', url: '/items' }), 404, 'ROUTE_NOT_FOUND');
   isFailure(t, await app.inject('/items/%zz'), 400, 'MALFORMED_REQUEST');
   isFailure(t, await app.inject(`/items/${'x'.repeat(20_000)}`), 400, 'MALFORMED_REQUEST');
+  for (const query of ['x=%FF', 'x=%', 'x=1&%ED%A0%80=1']) {
+    isFailure(t, await app.inject(`/items/a?${query}`), 400, 'MALFORMED_REQUEST', /query string/);
+  }
   isFailure(t, await post('{"name":'), 400, 'MALFORMED_JSON', /^body is not JSON/);
   isFailure(t, await post('['.repeat(5_000) + ']'.repeat(5_000)), 400, 'MALFORMED_JSON', /deeper than 16/);
   isFailure(t, await post('{"__proto__":{"name":"x"}}'), 400, 'MALFORMED_JSON');
