@@ -1,6 +1,7 @@
 import swagger from '@fastify/swagger';
 import apiReference from '@scalar/fastify-api-reference';
 import type { FastifyInstance } from 'fastify';
+import { describeAnswers } from './describe-answers.ts';
 import { hoistSchemas } from './hoist-schemas.ts';
 
 /** `/openapi.json` (3.1, from the schemas) and `/docs` (its own bundle, nothing from a CDN). */
@@ -28,7 +29,8 @@ export async function useOpenApi(app: FastifyInstance, options: { version: strin
         : { ...securityOf(route.onRequest), ...schema },
       url,
     }),
-    transformObject: (document) => hoistSchemas('openapiObject' in document ? document.openapiObject : {}),
+    transformObject: (document) =>
+      describeAnswers(hoistSchemas('openapiObject' in document ? document.openapiObject : {})),
   });
   app.get('/openapi.json', { schema: { hide: true }, config: { isUnlimited: true } }, () => app.swagger());
   await app.register(apiReference, {

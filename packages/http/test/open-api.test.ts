@@ -15,7 +15,7 @@ t.test('the document is OpenAPI 3.1 with an operationId on each route and each s
         schema: {
           operationId,
           response: {
-            200: Type.Object({ things: Type.Array(thing), first: thing }),
+            200: Type.Object({ things: Type.Array(thing), first: thing }, { description: 'All things' }),
             404: failureEnvelopeSchema,
           },
         },
@@ -33,6 +33,8 @@ t.test('the document is OpenAPI 3.1 with an operationId on each route and each s
     $ref: '#/components/schemas/Thing',
   });
   t.strictSame(answer['404'].content['application/json'].schema, { $ref: '#/components/schemas/Failure' });
+  t.equal(answer['200'].description, 'All things');
+  t.equal(answer['404'].description, 'Not Found', 'an answer without words has the name of its status');
   t.notMatch(JSON.stringify(document), /"\$id"/);
   t.equal(document.paths['/items'].post.operationId, 'createItem');
   t.notOk(
