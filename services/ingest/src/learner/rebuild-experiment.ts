@@ -15,6 +15,7 @@ import {
   findLearnerExperiments,
   findOutcomes,
   findPageEnd,
+  findServingOfState,
   type LearnerExperiment,
   listFolds,
   listSwaps,
@@ -216,7 +217,10 @@ async function replaySwaps(
 
 async function swapIn(trx: Db, replay: Replay): Promise<NewState> {
   const { experiment, learner, throughBatch, nTrialsLast, store, days, exceptions } = replay;
-  const state = encodeState(experiment, learner, 0, throughBatch, nTrialsLast);
+  const rebuilt = encodeState(experiment, learner, 0, throughBatch, nTrialsLast);
+  // The same state serves the same: how many trials its last version brought (rule 6) is not in the history.
+  const serving = (await findServingOfState(trx, experiment, rebuilt.state)) ?? rebuilt.serving;
+  const state = { ...rebuilt, serving };
   const { partition } = experiment;
   const version = await swapRebuilt(trx, {
     partition,

@@ -246,3 +246,19 @@ export async function dropRebuild(db: Kysely<Database>, token: string): Promise<
 export async function dropAbandonedRebuilds(db: Kysely<Database>): Promise<void> {
   await sql`delete from rebuild_outcomes where written_at < clock_timestamp() - interval '1 day'`.execute(db);
 }
+
+/** What is served now, if the state it was made from is this very one; undefined when it differs. */
+export async function findServingOfState(
+  db: Kysely<Database>,
+  { companyId, experimentId }: ExperimentKey,
+  state: Uint8Array,
+): Promise<Uint8Array | undefined> {
+  const row = await db
+    .selectFrom('experiment_states')
+    .select('serving')
+    .where('company_id', '=', companyId)
+    .where('experiment_id', '=', experimentId)
+    .where('state', '=', Buffer.from(state))
+    .executeTakeFirst();
+  return row?.serving;
+}
