@@ -1,12 +1,9 @@
 import { type Kysely, sql } from 'kysely';
-import type { Database } from '../../schema.ts';
+import type { Database, Row } from '../../schema.ts';
 import type { ExperimentKey } from './learner-experiments.ts';
 
-/** Sums of one treatment and UTC day of assignment, or changes of them. */
-export interface DaySums extends ExperimentKey {
-  readonly treatmentId: string;
-  /** YYYY-MM-DD. */
-  readonly day: string;
+/** Counters of a treatment, over one day or many. */
+export interface TreatmentCounters {
   readonly trials: number;
   readonly successes: number;
   readonly firstTrials: number;
@@ -20,20 +17,29 @@ export interface DaySums extends ExperimentKey {
   readonly ipwRewardSum: number;
 }
 
-const counters = [
-  ['trials', 'trials'],
-  ['successes', 'successes'],
-  ['first_trials', 'firstTrials'],
-  ['first_successes', 'firstSuccesses'],
-  ['late', 'late'],
-  ['reward_sum', 'rewardSum'],
-  ['reward_sq_sum', 'rewardSqSum'],
-  ['propensity_trials', 'propensityTrials'],
-  ['ipw_sum', 'ipwSum'],
-  ['ipw_reward_sum', 'ipwRewardSum'],
-] as const;
-const rowType = `company_id text, experiment_id text, treatment_id text, day date, ${counters
-  .map(([column]) => `${column} double precision`)
+/** Sums of one treatment and UTC day of assignment, or changes of them. */
+export interface DaySums extends ExperimentKey, TreatmentCounters {
+  readonly treatmentId: string;
+  /** YYYY-MM-DD. */
+  readonly day: string;
+}
+
+/** The column of `treatment_days` behind each counter. */
+export const counterColumns = {
+  trials: 'trials',
+  successes: 'successes',
+  firstTrials: 'first_trials',
+  firstSuccesses: 'first_successes',
+  late: 'late',
+  rewardSum: 'reward_sum',
+  rewardSqSum: 'reward_sq_sum',
+  propensityTrials: 'propensity_trials',
+  ipwSum: 'ipw_sum',
+  ipwRewardSum: 'ipw_reward_sum',
+} as const satisfies Record<keyof TreatmentCounters, keyof Row<'treatment_days'>>;
+const columns = Object.values(counterColumns);
+const rowType = `company_id text, experiment_id text, treatment_id text, day date, ${columns
+  .map((column) => `${column} double precision`)
   .join(', ')}`;
 
 /** Adds changes, each (treatment, day) at most once, to `treatment_days`. */
@@ -46,7 +52,7 @@ export async function addDaySums(db: Kysely<Database>, changes: readonly DaySums
     insert into treatment_days (company_id, experiment_id, treatment_id, day)
     select company_id, experiment_id, treatment_id, day from jsonb_to_recordset(${input}::jsonb) ${table}
     on conflict do nothing`.execute(db);
-  const sums = sql.raw(counters.map(([column]) => `${column} = d.${column} + x.${column}`).join(', '));
+  const sums = sql.raw(columns.map((column) => `${column} = d.${column} + x.${column}`).join(', '));
   await sql`
     update treatment_days d set ${sums} from jsonb_to_recordset(${input}::jsonb) ${table}
     where d.company_id = x.company_id and d.experiment_id = x.experiment_id and d.treatment_id = x.treatment_id
@@ -68,7 +74,8 @@ export async function replaceDaySums(
 }
 
 function toInput(sums: DaySums) {
-  const values = counters.map(([column, name]) => [column, sums[name]]);
+  const names = Object.keys(counterColumns) as (keyof TreatmentCounters)[];
+  const values = names.map((name) => [counterColumns[name], sums[name]]);
   return {
     company_id: sums.companyId,
     experiment_id: sums.experimentId,
