@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import type { Database } from '../../schema.ts';
+import { type StoredAssignment, toStoredAssignment } from '../events/stored-assignment.ts';
 
 export interface CurrentAssignmentKey {
   readonly companyId: string;
@@ -8,16 +9,7 @@ export interface CurrentAssignmentKey {
 }
 
 /** Who has what, as the database decided it. */
-export interface CurrentAssignment extends CurrentAssignmentKey {
-  readonly treatmentId: string;
-  readonly nonce: Uint8Array;
-  readonly assignedAtMs: number;
-  readonly expiresAtMs: number;
-  readonly propensity: number | undefined;
-  readonly confidence: number;
-  readonly stateVersion: number;
-  readonly macKeyId: string;
-}
+export type CurrentAssignment = StoredAssignment;
 
 /** The current assignments of these users, in any order; expired ones too. Users without one are left out. */
 export async function findCurrentAssignments(
@@ -31,17 +23,5 @@ export async function findCurrentAssignments(
     .selectAll()
     .where(sql<boolean>`(company_id, experiment_id, user_id) in (select * from ${wanted})`)
     .execute();
-  return rows.map((row) => ({
-    companyId: row.company_id,
-    experimentId: row.experiment_id,
-    userId: row.user_id,
-    treatmentId: row.treatment_id,
-    nonce: row.nonce,
-    assignedAtMs: row.assigned_at.getTime(),
-    expiresAtMs: row.expires_at.getTime(),
-    propensity: row.propensity ?? undefined,
-    confidence: row.confidence,
-    stateVersion: row.state_version,
-    macKeyId: row.mac_key_id,
-  }));
+  return rows.map(toStoredAssignment);
 }

@@ -1,11 +1,7 @@
-import type {
-  ApiKeySnapshot,
-  CompanySnapshot,
-  ExperimentSnapshot,
-  TreatmentSnapshot,
-} from '@bandit/contracts';
+import type { CompanySnapshot, ExperimentSnapshot, TreatmentSnapshot } from '@bandit/contracts';
 import { type Kysely, sql } from 'kysely';
 import type { Database } from '../../schema.ts';
+import { toApiKeySnapshot } from './api-key-snapshot.ts';
 
 /**
  * Snapshots of these companies in four set-based queries, whatever their size; unknown ids are left out. The version
@@ -23,7 +19,7 @@ export async function loadCompanies(
     companyId: id,
     version: config_version,
     experiments: (experiments.get(id) ?? []).map((row) => toExperiment(row, treatments.get(row.id) ?? [])),
-    apiKeys: (apiKeys.get(id) ?? []).map(toApiKey),
+    apiKeys: (apiKeys.get(id) ?? []).map(toApiKeySnapshot),
   }));
 }
 
@@ -114,17 +110,6 @@ function toTreatment(row: RowOf<typeof listTreatments>, index: number): Treatmen
     weight: row.weight,
     isLive: row.is_live,
     isOriginal: row.is_original,
-  };
-}
-
-function toApiKey(row: RowOf<typeof listKeys>): ApiKeySnapshot {
-  return {
-    companyId: row.company_id,
-    id: row.id,
-    keyId: row.key_id,
-    secretHash: row.secret_hash,
-    scopes: row.scopes,
-    expiresAtMs: row.expires_at?.getTime(),
   };
 }
 
