@@ -48,6 +48,18 @@ export const eventSchema = Type.Object(
 );
 export type Event = Static<typeof eventSchema>;
 
+/** For the API document. */
+export const eventExample: Event = {
+  id: 'evt_abc123',
+  experimentId: 'exp_abc123',
+  treatmentId: 'trt_def456',
+  userId: 'user_42',
+  eventType: 'CONVERSION',
+  value: 29.99,
+  metadata: { product: 'premium-plan', assignmentId: 'asgn_xyz789' },
+  timestamp: '2026-01-15T10:35:00.000Z',
+};
+
 export const batchErrorSchema = Type.Object({
   index: Type.Integer(),
   status: Type.Integer(),

@@ -3,6 +3,7 @@ import {
   type BatchResult,
   batchResultSchema,
   errorCodeSchema,
+  eventExample,
   limits,
   succeed,
   successEnvelope,
@@ -13,7 +14,7 @@ import {
 import { type Static, Type } from '@sinclair/typebox';
 import type { FastifyBaseLogger } from 'fastify';
 import type { AcceptResult } from '../accept-in-passes.ts';
-import { eventExample, failureAnswers } from './answers.ts';
+import { failureAnswers } from './answers.ts';
 import type { Access, App } from './app.ts';
 import type { TrackDeps } from './track-event.ts';
 
@@ -35,7 +36,7 @@ const mixedEnvelopeSchema = Type.Object({
 const resultExample: BatchResult = {
   total: 2,
   success_count: 1,
-  created: [eventExample as BatchResult['created'][number]],
+  created: [eventExample],
   errors: [
     {
       index: 1,

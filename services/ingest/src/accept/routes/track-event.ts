@@ -1,6 +1,13 @@
-import { eventSchema, type NowMs, succeed, successEnvelope, trackEventSchema } from '@bandit/contracts';
+import {
+  eventExample,
+  eventSchema,
+  type NowMs,
+  succeed,
+  successEnvelope,
+  trackEventSchema,
+} from '@bandit/contracts';
 import type { AcceptRuntime } from '../accept-runtime.ts';
-import { eventExample, failureAnswers } from './answers.ts';
+import { failureAnswers } from './answers.ts';
 import type { Access, App } from './app.ts';
 
 export interface TrackDeps {
