@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { limits } from '@bandit/contracts';
 import {
   type DatabaseLog,
@@ -29,8 +28,6 @@ export interface OpenStoreOptions {
   /** The embedded database stopped by itself: report and exit. */
   readonly onLost: (error: Error) => void;
 }
-
-const monthsAhead = 2;
 
 /** Opens Postgres or the embedded database, brings the schema up to date and makes it ready for facts. */
 export async function openStore(options: OpenStoreOptions): Promise<OpenStore> {
@@ -67,7 +64,6 @@ async function startServer(
   options: OpenStoreOptions,
   closers: (() => Promise<unknown>)[],
 ): Promise<{ socketDir: string }> {
-  await mkdir(options.dataDir, { recursive: true, mode: 0o700 });
   const { dataDir, startedAt, log } = options;
   const embedded = await startEmbedded({ dataDir, startedAt, log, onExit: options.onLost });
   closers.push(embedded.close);
@@ -83,7 +79,7 @@ async function prepare(
     const names = await migrate(opened.db);
     if (names.length > 0) log.info({ migrations: names }, 'the schema was brought up to date');
     await ensureLogEpoch(opened.db);
-    await ensureFactPartitions(opened.db, monthsAhead);
+    await ensureFactPartitions(opened.db, limits.factPartitionMonthsAhead);
   } finally {
     await opened.close();
   }

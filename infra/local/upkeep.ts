@@ -1,8 +1,8 @@
+import { limits } from '@bandit/contracts';
 import { analyzeTables, ensureFactPartitions, type OpenedDatabase } from '@bandit/db';
 import type { Logger } from 'pino';
 
 const hourMs = 3_600_000;
-const monthsAhead = 2;
 /** Small tables change their nature fastest: statistics a minute after the start, then every quarter of an hour. */
 const firstAnalyzeMs = 60_000;
 const analyzeMs = 900_000;
@@ -34,7 +34,7 @@ export function startUpkeep(
   };
   timers.push(
     setInterval(
-      run('partitions', () => ensureFactPartitions(db, monthsAhead)),
+      run('partitions', () => ensureFactPartitions(db, limits.factPartitionMonthsAhead)),
       24 * hourMs,
     ),
   );

@@ -132,6 +132,8 @@ export const limits = {
   eagerServingBytesMax: 16_384,
   hotStateBytesMax: 1_073_741_824,
   schedulerPollMs: 500,
+  /** Monthly partitions of assignments and events that are made before they are needed. */
+  factPartitionMonthsAhead: 2,
 
   // AI variants
   aiTimeoutMs: 20_000,
