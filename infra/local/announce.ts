@@ -1,4 +1,5 @@
 import type { Config } from '@bandit/config';
+import type { FirstRun } from './first-run.ts';
 import type { Platform } from './start.ts';
 
 /** What a person at the terminal needs: where it is, what was made, what to try. The key is shown this once. */
@@ -27,14 +28,25 @@ function whatWasMade({ url, firstRun }: Platform, config: Config): string[] {
     `  admin    ${firstRun.adminEmail}`,
     `  API key  ${firstRun.apiKey}`,
     '',
-    'Try it (the README goes on from here):',
-    `  export API_KEY=${firstRun.apiKey}`,
-    `  ${firstCurl(url, firstRun.adminEmail, config.isProduction)}`,
+    ...nextSteps(url, firstRun, config.isProduction),
   ];
 }
 
-function firstCurl(url: string, adminEmail: string, isProduction: boolean): string {
-  if (isProduction) return `curl -s ${url}/assignments/exp_unknown?userId=user_1 -H "x-api-key: $API_KEY"`;
+function nextSteps(url: string, { apiKey, adminEmail }: FirstRun, isProduction: boolean): string[] {
+  if (isProduction) {
+    return [
+      'The key is for SDKs. To create experiments sign in with a session of the admin (README, Credentials). Try it:',
+      `  curl -s ${url}/readyz`,
+    ];
+  }
+  return [
+    'Try it (the README goes on from here):',
+    `  export API_KEY=${apiKey}`,
+    `  ${firstCurl(url, adminEmail)}`,
+  ];
+}
+
+function firstCurl(url: string, adminEmail: string): string {
   const body =
     '{"name":"Homepage headline","algorithm":"THOMPSON_SAMPLING","treatments":[{"name":"Control","config":{"content":"Welcome"},"isControl":true},{"name":"Urgency","config":{"content":"Start your free trial today"}}]}';
   return `curl -s -X POST ${url}/experiments -H 'content-type: application/json' -H 'x-user-email: ${adminEmail}' -d '${body}'`;
