@@ -9,6 +9,7 @@ export * from './messages.ts';
 export type * from './ports/assignment-cache.ts';
 export type * from './ports/bus.ts';
 export type * from './ports/clock.ts';
+export type * from './ports/record-stream.ts';
 export * from './schemas/algorithm-config.ts';
 export * from './schemas/api-key.ts';
 export * from './schemas/assignment.ts';

@@ -101,6 +101,10 @@ export const limits = {
   inlineStateBytesMax: 262_144,
   busHandlerQueueMax: 10_000,
   busDuplicateIdsMax: 100_000,
+  /** Records taken from the RECORDS stream at a time. */
+  recordsPerDrainMax: 200,
+  /** How long an answer waits for RECORDS to keep what the database could not take. */
+  recordPutTimeoutMs: 15,
 
   // Learner
   learnerPartitions: 16,
