@@ -2,7 +2,8 @@ import { type Kysely, sql } from 'kysely';
 
 /**
  * Least privilege per service, and row-level security by company for management. Roles belong to the whole cluster:
- * another database of it may have made them already.
+ * another database of it may have made them already. A migrator that may not make roles finds them made
+ * (infra/postgres/roles.sql).
  */
 export async function up(db: Kysely<unknown>): Promise<void> {
   for (const statement of statements) await sql.raw(statement).execute(db);
@@ -10,7 +11,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
 
 const makeRole = (name: string) => `do $$ begin
     create role ${name} nologin;
-  exception when duplicate_object or unique_violation then null; end $$`;
+  exception when duplicate_object or unique_violation or insufficient_privilege then null; end $$`;
 
 const tenantTables = [
   'members',
@@ -48,7 +49,7 @@ const statements = [
   // Whoever migrates may act as each role: SET LOCAL ROLE needs membership.
   `do $$ begin
     execute format('grant bandit_app, bandit_accept, bandit_learner to %I', current_user);
-  exception when invalid_grant_operation or invalid_role_specification then null; end $$`,
+  exception when invalid_grant_operation or invalid_role_specification or insufficient_privilege then null; end $$`,
   ...rowSecurity,
   `alter table companies enable row level security`,
   `create policy tenant on companies to bandit_app

@@ -6,6 +6,7 @@ import * as roles from './0004-roles.ts';
 import * as accept from './0005-accept.ts';
 import * as rebuild from './0006-rebuild.ts';
 import * as recordAssignments from './0007-record-assignments.ts';
+import * as eraser from './0009-roles.ts';
 
 /** In order of their names; a shipped one is never edited, only followed by another. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -16,4 +17,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0005-accept': accept,
   '0006-rebuild': rebuild,
   '0007-record-assignments': recordAssignments,
+  '0009-roles': eraser,
 };
