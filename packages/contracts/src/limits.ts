@@ -163,4 +163,33 @@ export const limits = {
 
   // Health
   healthCheckTimeoutMs: 1_000,
+
+  // Gateway
+  /** Bodies up to here are taken whole before an instance is chosen; larger ones stream through. */
+  gatewayHeldBodyBytesMax: 65_536,
+  gatewayInFlightPerInstanceMax: 2_048,
+  gatewayConnectionsPerInstance: 256,
+  gatewayConnectTimeoutMs: 1_000,
+  /** Below the instances' keepAliveTimeoutMs: the gateway lets go first, so no request meets a closed socket. */
+  gatewayKeepAliveTimeoutMs: 30_000,
+  /** What the gateway waits longer than the instance itself, whose own answer says more. */
+  gatewayDeadlineSlackMs: 1_000,
+  gatewayMetricsBytesMax: 8_388_608,
+  gatewayDocumentBytesMax: 8_388_608,
+  gatewayDocumentAgeMs: 5_000,
+
+  // Fleet
+  instancesPerServiceMax: 64,
+  instanceBackoffMinMs: 100,
+  instanceBackoffMaxMs: 5_000,
+  /** An instance that lived this long starts its backoff anew. */
+  instanceSteadyMs: 10_000,
+  instanceStopTimeoutMs: 5_000,
+  instanceDrainTimeoutMs: 5_000,
+  instanceReadyTimeoutMs: 60_000,
+  instancePollMs: 500,
+  instancePollStartingMs: 50,
+  /** Polls without any answer until an instance counts as late. */
+  instancePollsMissedMax: 2,
+  instanceLogLineCharsMax: 65_536,
 } as const;

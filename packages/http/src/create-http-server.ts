@@ -37,6 +37,8 @@ export interface HttpServerOptions {
   readonly rateLimits?: RateLimits;
   /** Browsers of these origins may call the API. */
   readonly corsOrigins?: readonly string[];
+  /** False leaves out `/openapi.json` and `/docs`, for a server that passes on another's. */
+  readonly isDescribed?: boolean;
 }
 
 export type HttpServer = FastifyInstance<
@@ -78,7 +80,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   useAnswerDeadline(app as unknown as FastifyInstance, answerDeadline);
   useDraining(app as unknown as FastifyInstance);
   measureRequests(app as unknown as FastifyInstance, options.registry, options.service);
-  await useOpenApi(app as unknown as FastifyInstance, options);
+  if (options.isDescribed !== false) await useOpenApi(app as unknown as FastifyInstance, options);
   useOverloadShedding(app as unknown as FastifyInstance);
   if (options.rateLimits) useRateLimits(app as unknown as FastifyInstance, options.rateLimits, options.nowMs);
   if (options.corsOrigins?.length) await useCors(app as unknown as FastifyInstance, options.corsOrigins);

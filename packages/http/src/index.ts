@@ -1,4 +1,5 @@
 export { createHttpServer, type HttpServer, type HttpServerOptions } from './create-http-server.ts';
+export { endPolitely } from './end-politely.ts';
 export { type HealthOptions, registerHealth } from './health.ts';
 export { type ParseJsonOptions, parseJson } from './parse-json.ts';
 export type { RateLimits } from './rate-limits.ts';
