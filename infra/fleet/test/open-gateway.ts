@@ -6,7 +6,12 @@ import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import type { Test } from 'tap';
 import { createGateway, type GatewayOptions } from '../gateway/create-gateway.ts';
-import { createInstanceTable, type Instance, type ServiceName } from '../instance-table.ts';
+import {
+  createInstanceTable,
+  type Instance,
+  type InstanceTable,
+  type ServiceName,
+} from '../instance-table.ts';
 
 export const nowMs = Date.parse('2026-01-15T10:00:00.000Z');
 
@@ -19,6 +24,9 @@ export interface StandIn {
 
 export interface OpenGateway {
   readonly url: string;
+  readonly table: InstanceTable;
+  /** For sockets; gone with the test. */
+  readonly folder: string;
   readonly port: number;
   /** A server of the test's own in the place of a process of that service, listening and ready. */
   standIn(name: string, service: ServiceName, handler: RequestListener): Promise<StandIn>;
@@ -68,6 +76,8 @@ export async function openGateway(t: Test, options: Partial<GatewayOptions> = {}
   };
   return {
     url: `http://127.0.0.1:${port}`,
+    table,
+    folder,
     port,
     absent: (name, service) => place(name, service).instance,
     standIn: async (name, service, handler) => {

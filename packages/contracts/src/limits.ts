@@ -19,6 +19,8 @@ export const limits = {
   handlerTimeoutMs: 12_000,
   timeoutCheckIntervalMs: 1_000,
   requestIdCharsMax: 128,
+  /** Lines about refused requests (503) of one process; the others are only counted. */
+  failureLogLinesPerSecond: 50,
 
   // Assignments
   userIdCharsMax: 256,
@@ -85,9 +87,17 @@ export const limits = {
   // One process and its own database: there is nobody to answer instead of it.
   embeddedCommitTimeoutMs: 10_000,
   slowCommitsInARowMax: 5,
+  /** Commits must have been slow for this long as well: a checkpoint's stall is no reason to leave the database. */
+  slowCommitsWindowMs: 1_000,
   assignmentAttemptsMax: 5,
   unrecordedAssignmentsMax: 200_000,
+  /** An answered assignment that nobody brought in for this long is recorded by whoever meets it, from its id. */
+  adoptAssignmentAfterMs: 60_000,
+  /** Assignments that made way one after another, each answered by a claim of its own. */
+  claimAttemptsMax: 3,
   storeProbeIntervalMs: 500,
+  /** A probe that hangs on a dead connection makes way for one on another. */
+  storeProbeTimeoutMs: 2_500,
   databasePoolMax: 10,
   databaseIdleTimeoutMs: 60_000,
   databaseClientGraceMs: 1_000,
@@ -105,6 +115,14 @@ export const limits = {
   recordsPerDrainMax: 200,
   /** How long an answer waits for RECORDS to keep what the database could not take. */
   recordPutTimeoutMs: 15,
+  /** Puts that failed in a row, after which answers no longer wait for RECORDS. */
+  recordPutFailuresInARowMax: 3,
+  recordPutsInFlightMax: 5_000,
+  /** Beside the answers: rows that RECORDS did not take at first, so many at a time, each waiting so long. */
+  recordPutsPerSweepMax: 200,
+  recordSweepTimeoutMs: 1_000,
+  /** One record: an assignment id and a context in its longest spelling. */
+  recordBytesMax: 262_144,
 
   // Learner
   learnerPartitions: 16,
@@ -189,6 +207,8 @@ export const limits = {
   instanceReadyTimeoutMs: 60_000,
   instancePollMs: 500,
   instancePollStartingMs: 50,
+  /** Above healthCheckTimeoutMs: the process answers for its slowest part first. */
+  instancePollTimeoutMs: 2_000,
   /** Polls without any answer until an instance counts as late. */
   instancePollsMissedMax: 2,
   instanceLogLineCharsMax: 65_536,
