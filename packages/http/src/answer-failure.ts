@@ -1,6 +1,7 @@
-import { ApiError, type ErrorCode, fail, limits } from '@bandit/contracts';
+import { ApiError, type ErrorCode, fail, limits, type NowMs } from '@bandit/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { endPolitely } from './end-politely.ts';
+import { createFailureLog } from './failure-log.ts';
 
 /** Fastify's own errors, by its code. */
 const frameworkCodes: Readonly<Record<string, { code: ErrorCode; message: string }>> = {
@@ -18,23 +19,31 @@ const frameworkCodes: Readonly<Record<string, { code: ErrorCode; message: string
   FST_ERR_ASYNC_CONSTRAINT: { code: 'MALFORMED_REQUEST', message: 'the request cannot be routed' },
 };
 
+export interface FailureAnswerOptions {
+  /** Database time: the envelope's timestamp. */
+  readonly nowMs: NowMs;
+  readonly countError: (code: ErrorCode) => void;
+}
+
+export type AnswerFailure = (error: unknown, request: FastifyRequest, reply: FastifyReply) => void;
+
 /**
  * Writes the one failure body. An ApiError goes out as it is; Fastify's errors by the table above; everything else is
- * our own mistake: logged with its stack, answered with a fixed sentence.
+ * our own mistake: logged with its stack, answered with a fixed sentence. Every code is counted.
  */
-export function answerFailure(
-  error: unknown,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  nowMs: number,
-): void {
-  const answer = toApiError(error);
+export function createFailureAnswer({ nowMs, countError }: FailureAnswerOptions): AnswerFailure {
+  const logFailure = createFailureLog(nowMs);
+  return (error, request, reply) => {
+    const answer = toApiError(error);
+    countError(answer.code);
+    if (answer.statusCode >= 500) logFailure(request, error, answer);
+    writeFailure(answer, request, reply, nowMs());
+  };
+}
+
+function writeFailure(answer: ApiError, request: FastifyRequest, reply: FastifyReply, nowMs: number): void {
   // Errors before routing have passed no hook.
   reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
-  if (answer.statusCode >= 500) {
-    const level = answer.code === 'INTERNAL_ERROR' ? 'error' : 'warn';
-    request.log[level]({ err: error, code: answer.code, route: request.routeOptions.url }, 'request failed');
-  }
   if (answer.statusCode === 429 || answer.statusCode === 503) {
     if (!reply.hasHeader('retry-after')) reply.header('retry-after', String(limits.retryAfterSeconds));
   }

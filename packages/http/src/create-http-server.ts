@@ -11,15 +11,17 @@ import Fastify, {
 } from 'fastify';
 import type { Registry } from 'prom-client';
 import { useAnswerDeadline } from './answer-deadline.ts';
-import { answerFailure, unknownRoute } from './answer-failure.ts';
+import { type AnswerFailure, createFailureAnswer, unknownRoute } from './answer-failure.ts';
 import { useStrictJson } from './body-parser.ts';
 import { answerBrokenRequest } from './broken-request.ts';
 import { useDraining } from './draining.ts';
-import { measureRequests } from './measure-requests.ts';
+import { createRequestMetrics, measureRequests } from './measure-requests.ts';
 import { useOpenApi } from './open-api.ts';
 import { useOverloadShedding } from './overload.ts';
 import { type RateLimits, useRateLimits } from './rate-limits.ts';
+import { createRequestLogger } from './request-log.ts';
 import { useSerializers } from './serializers.ts';
+import { traceRequests } from './tracing/trace-requests.ts';
 import { useStrictValidators } from './validators.ts';
 
 export interface HttpServerOptions {
@@ -54,8 +56,35 @@ export type HttpServer = FastifyInstance<
  * API document. It opens nothing; services register their routes on it and the caller listens.
  */
 export async function createHttpServer(options: HttpServerOptions): Promise<HttpServer> {
-  const app = Fastify({
-    ...(options.logger === false ? { logger: false } : { loggerInstance: options.logger }),
+  const { registry, service, version, nowMs } = options;
+  const metrics = createRequestMetrics(registry, { service, version });
+  const answerFailure = createFailureAnswer({ nowMs, countError: metrics.countError });
+  const app = makeFastify(options, answerFailure);
+  const base = app as unknown as FastifyInstance;
+  traceRequests(base, version);
+  useStrictJson(base);
+  useStrictValidators(base);
+  useSerializers(base);
+  app.setErrorHandler(answerFailure);
+  app.setNotFoundHandler((request, reply) => answerFailure(unknownRoute(request), request, reply));
+  useAnswerHeaders(base, options.isProduction === true);
+  const { nInFlight } = useAnswerDeadline(base, { ...answerDeadline, onLate: metrics.countRefusal });
+  useDraining(base);
+  measureRequests(base, registry, service);
+  if (options.isDescribed !== false) await useOpenApi(base, options);
+  const { delaySeconds } = useOverloadShedding(base, () => metrics.countRefusal('event_loop'));
+  metrics.watch({ nInFlight, eventLoopDelaySeconds: delaySeconds });
+  const { rateLimits, corsOrigins } = options;
+  if (rateLimits) useRateLimits(base, rateLimits, nowMs, (name) => metrics.countRefusal(`${name}_rate`));
+  if (corsOrigins?.length) await useCors(base, corsOrigins);
+  return app;
+}
+
+function makeFastify(options: HttpServerOptions, answerFailure: AnswerFailure): HttpServer {
+  return Fastify({
+    ...(options.logger === false
+      ? { logger: false }
+      : { loggerInstance: createRequestLogger(options.logger) }),
     ...transport,
     // Nothing is logged per request on the hot path.
     logController: new LogController({ disableRequestLogging: true }),
@@ -63,28 +92,10 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     genReqId: (request) => acceptRequestId(request.headers['x-request-id']) ?? options.makeRequestId(),
     clientErrorHandler: (error, socket) =>
       answerBrokenRequest(error, socket, options.makeRequestId(), options.nowMs()),
-    frameworkErrors: (error, request, reply) =>
-      answerFailure(error, request, reply as never, options.nowMs()),
+    frameworkErrors: (error, request, reply) => answerFailure(error, request, reply as never),
     return503OnClosing: false,
     forceCloseConnections: 'idle',
   }).withTypeProvider<TypeBoxTypeProvider>() as HttpServer;
-
-  useStrictJson(app as unknown as FastifyInstance);
-  useStrictValidators(app as unknown as FastifyInstance);
-  useSerializers(app as unknown as FastifyInstance);
-  app.setErrorHandler((error, request, reply) => answerFailure(error, request, reply, options.nowMs()));
-  app.setNotFoundHandler((request, reply) =>
-    answerFailure(unknownRoute(request), request, reply, options.nowMs()),
-  );
-  useAnswerHeaders(app as unknown as FastifyInstance, options.isProduction === true);
-  useAnswerDeadline(app as unknown as FastifyInstance, answerDeadline);
-  useDraining(app as unknown as FastifyInstance);
-  measureRequests(app as unknown as FastifyInstance, options.registry, options.service);
-  if (options.isDescribed !== false) await useOpenApi(app as unknown as FastifyInstance, options);
-  useOverloadShedding(app as unknown as FastifyInstance);
-  if (options.rateLimits) useRateLimits(app as unknown as FastifyInstance, options.rateLimits, options.nowMs);
-  if (options.corsOrigins?.length) await useCors(app as unknown as FastifyInstance, options.corsOrigins);
-  return app;
 }
 
 /**

@@ -1,8 +1,13 @@
 export { createHttpServer, type HttpServer, type HttpServerOptions } from './create-http-server.ts';
+export { type DescribedError, describeError } from './describe-error.ts';
 export { endPolitely } from './end-politely.ts';
 export { type HealthOptions, registerHealth } from './health.ts';
 export { type ParseJsonOptions, parseJson } from './parse-json.ts';
 export type { RateLimits } from './rate-limits.ts';
 export { createShutdown, type Shutdown, type ShutdownStep } from './shutdown.ts';
+export { type PoolCounts, registerStoreMetrics, type StoreReadings } from './store-metrics.ts';
+export { spanAround } from './tracing/span-around.ts';
+export { type TraceFields, traceFields } from './tracing/trace-fields.ts';
+export { isTracing } from './tracing/trace-requests.ts';
 export { validationError } from './validation-error.ts';
 export { createStrictAjv, isInstant } from './validators.ts';

@@ -15,15 +15,20 @@ export interface RateLimits {
  * Counts in this process's bounded memory, so it holds with every store away. Peers are counted before anything else,
  * callers after their credentials were checked: nobody can use up another's share by naming their key.
  */
-export function useRateLimits(app: FastifyInstance, options: RateLimits, nowMs: NowMs): void {
+export function useRateLimits(
+  app: FastifyInstance,
+  options: RateLimits,
+  nowMs: NowMs,
+  onRefused: (name: 'peer' | 'caller') => void,
+): void {
   if (options.perPeer > 0) {
-    const count = makeCounter('peer', options.perPeer, nowMs);
+    const count = makeCounter('peer', options.perPeer, nowMs, onRefused);
     app.addHook('onRequest', (request, reply, done) => {
       done(count(request, reply, peerKey(request.socket.remoteAddress ?? '')));
     });
   }
   if (options.perCaller > 0) {
-    const count = makeCounter('caller', options.perCaller, nowMs);
+    const count = makeCounter('caller', options.perCaller, nowMs, onRefused);
     app.addHook('preParsing', (request, reply, payload, done) => {
       const caller = options.callerOf(request);
       const refusal = caller === undefined ? undefined : count(request, reply, caller);
@@ -36,7 +41,12 @@ export function useRateLimits(app: FastifyInstance, options: RateLimits, nowMs: 
 type Count = (request: FastifyRequest, reply: FastifyReply, key: string) => ApiError | undefined;
 
 /** Writes `RateLimit-Policy` and `RateLimit` as in draft-ietf-httpapi-ratelimit-headers-10: quota q in a window of w s. */
-function makeCounter(name: string, perSecond: number, nowMs: NowMs): Count {
+function makeCounter<Name extends string>(
+  name: Name,
+  perSecond: number,
+  nowMs: NowMs,
+  onRefused: (name: Name) => void,
+): Count {
   const buckets = new TokenBuckets(perSecond, limits.rateLimitBucketsMax);
   const policy = `"${name}";q=${perSecond};w=1`;
   return (request, reply, key) => {
@@ -45,6 +55,7 @@ function makeCounter(name: string, perSecond: number, nowMs: NowMs): Count {
     reply.header('ratelimit-policy', policy);
     reply.header('ratelimit', `"${name}";r=${remaining};t=1`);
     if (isAllowed) return undefined;
+    onRefused(name);
     return new ApiError(
       'RATE_LIMITED',
       `at most ${perSecond} requests a second are taken from one ${name}; try again in a second`,

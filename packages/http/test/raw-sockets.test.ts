@@ -139,7 +139,12 @@ t.test('slow sockets are cut within the limits', async (t) => {
 t.test('a handler that hangs is 503 and a body that does not come 408, each once', async (t) => {
   const app = await openServer();
   t.teardown(() => app.close());
-  useAnswerDeadline(app as never, { withinMs: 30, checkIntervalMs: 10 });
+  const late: string[] = [];
+  useAnswerDeadline(app as never, {
+    withinMs: 30,
+    checkIntervalMs: 10,
+    onLate: (why) => void late.push(why),
+  });
   const hang = { schema: { operationId: 'hang', body: {} } };
   app.post('/hang', hang, () => new Promise(() => undefined));
   await app.listen({ host: '127.0.0.1', port: 0 });
@@ -148,16 +153,17 @@ t.test('a handler that hangs is 503 and a body that does not come 408, each once
   t.match(hung, /^HTTP\/1\.1 503 /);
   t.match(hung, /retry-after: 1\r\n/);
   t.match(hung, /"code":"OVERLOADED"/);
-  const late = await exchange(app, `${head}Content-Length: 9\r\n\r\n{`);
-  t.match(late, /^HTTP\/1\.1 408 /);
-  t.match(late, /"code":"REQUEST_TIMEOUT"/);
-  t.equal(late.match(/HTTP\/1\.1/g)?.length, 1, 'one answer, then the socket is closed');
+  const halved = await exchange(app, `${head}Content-Length: 9\r\n\r\n{`);
+  t.match(halved, /^HTTP\/1\.1 408 /);
+  t.match(halved, /"code":"REQUEST_TIMEOUT"/);
+  t.equal(halved.match(/HTTP\/1\.1/g)?.length, 1, 'one answer, then the socket is closed');
+  t.strictSame(late, ['deadline', 'body_deadline'], 'each is told once');
 });
 
 t.test('a route that names its own time gets it', async (t) => {
   const app = await openServer();
   t.teardown(() => app.close());
-  useAnswerDeadline(app as never, { withinMs: 20, checkIntervalMs: 10 });
+  useAnswerDeadline(app as never, { withinMs: 20, checkIntervalMs: 10, onLate: () => undefined });
   app.get('/quick', { schema: { operationId: 'quick' } }, () => new Promise(() => undefined));
   let finish = (): void => undefined;
   const patient = { schema: { operationId: 'patient' }, config: { answerWithinMs: 60_000 } };
