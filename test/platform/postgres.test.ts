@@ -1,24 +1,11 @@
-import { createHmac } from 'node:crypto';
 import { forEachStore } from '@bandit/db/testing';
 import t from 'tap';
 import { makeDataDir, startChild } from './child-platform.ts';
 import { createClient, until } from './client.ts';
+import { productionSecrets, signSession } from './production.ts';
 
 // A slow machine is not a failure.
 t.setTimeout(300_000);
-
-const jwtSecret = 'a secret of the sessions in this test and long enough';
-const secrets = {
-  ASSIGNMENT_SECRET: 'a secret of the assignment ids in this test and long enough',
-  JWT_SECRET: jwtSecret,
-};
-
-/** What an internal tool signs for itself. */
-function signSession(email: string): string {
-  const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const text = `${encode({ alg: 'HS256', typ: 'JWT' })}.${encode({ email, exp: Math.floor(Date.now() / 1000) + 3600 })}`;
-  return `${text}.${createHmac('sha256', jwtSecret).update(text).digest('base64url')}`;
-}
 
 t.test('DATABASE_URL is a production start on the same code', async (t) => {
   await forEachStore(t, async (t, store) => {
@@ -33,9 +20,9 @@ t.test('DATABASE_URL is a production start on the same code', async (t) => {
       await t.rejects(startChild(t, dataDir, { DATABASE_URL }), /ASSIGNMENT_SECRET[\s\S]*AUTH_SECRET/);
     });
 
-    const platform = await startChild(t, dataDir, { DATABASE_URL, ...secrets });
+    const platform = await startChild(t, dataDir, { DATABASE_URL, ...productionSecrets });
     const apiKey = platform.apiKey as string;
-    const session = { authorization: `Bearer ${signSession('admin@example.com')}` };
+    const session = signSession();
     const client = createClient(platform.url, apiKey, session);
 
     await t.test('nobody signs in by header', async (t) => {
@@ -70,7 +57,7 @@ t.test('DATABASE_URL is a production start on the same code', async (t) => {
 
     await t.test('a second process on the same database is refused', async (t) => {
       await t.rejects(
-        startChild(t, dataDir, { DATABASE_URL, ...secrets }),
+        startChild(t, dataDir, { DATABASE_URL, ...productionSecrets }),
         /another process of the platform/,
       );
     });
@@ -78,7 +65,7 @@ t.test('DATABASE_URL is a production start on the same code', async (t) => {
     await t.test('a restart knows every user, with the same id', async (t) => {
       const before = await client.track('POST', '/assignments', { experimentId, userId: 'user_1' });
       t.equal(await platform.stop('SIGTERM'), 0);
-      const again = await startChild(t, dataDir, { DATABASE_URL, ...secrets });
+      const again = await startChild(t, dataDir, { DATABASE_URL, ...productionSecrets });
       const after = await createClient(again.url, apiKey, session).track('POST', '/assignments', {
         experimentId,
         userId: 'user_1',
@@ -87,7 +74,10 @@ t.test('DATABASE_URL is a production start on the same code', async (t) => {
     });
 
     await t.test('another ASSIGNMENT_SECRET than the stored keys were wrapped with is refused', async (t) => {
-      const other = { ...secrets, ASSIGNMENT_SECRET: 'some other secret than before and also long enough' };
+      const other = {
+        ...productionSecrets,
+        ASSIGNMENT_SECRET: 'some other secret than before and also long enough',
+      };
       await t.rejects(startChild(t, dataDir, { DATABASE_URL, ...other }), /ASSIGNMENT_SECRET/);
     });
   });
