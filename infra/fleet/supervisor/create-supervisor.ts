@@ -4,7 +4,7 @@
  * to it.
  */
 import type { InstanceTable, ServiceName } from '../instance-table.ts';
-import { createInstanceSlot, type InstanceSlot } from './instance-slot.ts';
+import { InstanceSlot } from './instance-slot.ts';
 import type { ProcessPlan, RunDeps } from './process-run.ts';
 
 export interface SupervisorOptions extends RunDeps {
@@ -34,7 +34,7 @@ const stopOrder: readonly (readonly ServiceName[])[] = [
 
 export function createSupervisor(options: SupervisorOptions): Supervisor {
   const { plans, table, folder, log } = options;
-  const slots = plans.map((plan) => createInstanceSlot(plan, folder, options));
+  const slots = plans.map((plan) => new InstanceSlot(plan, folder, options));
   for (const { name, service } of plans) table.declare(name, service);
   let rolling: Promise<void> | undefined;
   let isAskedAgain = false;
@@ -84,6 +84,5 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
 }
 
 function nameAndPid(slot: InstanceSlot): [string, number][] {
-  const pid = slot.pid();
-  return pid === undefined ? [] : [[slot.plan.name, pid]];
+  return slot.pid === undefined ? [] : [[slot.plan.name, slot.pid]];
 }
