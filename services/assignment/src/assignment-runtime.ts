@@ -3,8 +3,12 @@ import {
   type AssignmentCache,
   type Bus,
   type ExperimentSnapshot,
+  limits,
+  type RecordStream,
+  type Subscription,
   subjects,
   type WakeMessage,
+  withDeadline,
 } from '@bandit/contracts';
 import type { Rng } from '@bandit/core';
 import { listServingStates, loadServingState, type OpenedDatabase } from '@bandit/db';
@@ -14,11 +18,14 @@ import { createHotState, type HotState, type HotStateLog } from './hot-state/hot
 import { createAssignmentCounts } from './metrics/assignment-counts.ts';
 import { registerMetrics } from './metrics/register-metrics.ts';
 import { type AssignmentStore, createAssignmentStore } from './record/assignment-store.ts';
+import { createRecordsHandler } from './record/bring-in-records.ts';
 import { Recorder } from './record/recorder.ts';
 
 export interface AssignmentRuntimeDeps {
   db: OpenedDatabase['db'];
   bus: Pick<Bus, 'publish' | 'subscribe'>;
+  /** Keeps what is answered while the database is away; undefined: there is no such stream (embedded default). */
+  records?: RecordStream | undefined;
   cache: AssignmentCache;
   /** True when other processes share the cache, so that it can arbitrate while the database is away. */
   isCacheShared: boolean;
@@ -43,6 +50,7 @@ export interface AssignmentRuntimeDeps {
   stickyEntriesMax?: number;
   statePollMs?: number;
   probeIntervalMs?: number;
+  unrecordedMax?: number;
   /** Instead of the one on `db`. */
   store?: AssignmentStore;
 }
@@ -73,7 +81,8 @@ export function createAssignmentRuntime(deps: AssignmentRuntimeDeps): Assignment
     ...(deps.statePollMs === undefined ? {} : { pollMs: deps.statePollMs }),
   });
   const recorder = createRecorder(deps);
-  recorder.onCommit = registerMetrics(registry, counts, recorder);
+  const readings = { recorder, nKeptInRecords: () => deps.records?.nKept() };
+  recorder.onCommit = registerMetrics(registry, counts, readings);
   const assigner = new Assigner({
     ...deps,
     hotState,
@@ -83,13 +92,33 @@ export function createAssignmentRuntime(deps: AssignmentRuntimeDeps): Assignment
     findExperiment: directory.findExperiment,
     reloadConfiguration: directory.poll,
   });
+  const handler = createRecordsHandler({
+    ids: deps.ids,
+    recorder,
+    onDecided: (row, outcome) => assigner.correct(row, outcome),
+    log: deps.log,
+  });
+  let draining: Promise<Subscription | undefined> | undefined;
   return {
     assigner,
     hotState,
     recorder,
-    start: () => hotState.start(),
+    async start() {
+      // Not waited for: the bus may be away for as long as it likes.
+      draining = deps.records
+        ?.drain(handler, () => !recorder.isAway())
+        .catch((error: unknown) => {
+          deps.log.error({ err: error }, 'the records of other processes are not brought in by this one');
+          return undefined;
+        });
+      await hotState.start();
+    },
     isReady: () => hotState.isReady(),
     async close() {
+      const stopping = draining?.then((subscription) => subscription?.close());
+      await withDeadline(stopping ?? Promise.resolve(), lastRecordsMs, 'the last records').catch(
+        () => undefined,
+      );
       await hotState.close();
       await recorder.close();
     },
@@ -97,15 +126,21 @@ export function createAssignmentRuntime(deps: AssignmentRuntimeDeps): Assignment
 }
 
 const nonceBytes = 16;
+const lastRecordsMs = limits.shutdownTimeoutMs / 5;
 
 function createRecorder(deps: AssignmentRuntimeDeps): Recorder {
   return new Recorder({
     store: deps.store ?? createAssignmentStore(deps.db),
+    records: deps.records,
+    isLive: ({ companyId, experimentId, treatmentId }) =>
+      deps.directory.findExperiment(companyId, experimentId)?.treatments.find(({ id }) => id === treatmentId)
+        ?.isLive ?? true,
     wake: (partition) => deps.bus.publish(subjects.wake(partition), wakePayload({ partition })),
     nowMs: deps.nowMs,
     log: deps.log,
     commitTimeoutMs: deps.commitTimeoutMs,
     probeIntervalMs: deps.probeIntervalMs,
+    unrecordedMax: deps.unrecordedMax,
   });
 }
 

@@ -2,7 +2,6 @@ import { createInProcessCache } from '@bandit/cache';
 import type { AssignmentCache } from '@bandit/contracts';
 import { createTestDatabase } from '@bandit/db/testing';
 import t from 'tap';
-import { type AssignmentStore, createAssignmentStore } from '../src/index.ts';
 import {
   addCompany,
   addExperiment,
@@ -15,56 +14,17 @@ import {
   startInstance,
   treatmentId,
 } from './harness.ts';
+import { createStoreSwitch } from './store-switch.ts';
 
 const startMs = 1_790_000_000_000;
 const store = await createTestDatabase(t);
 const { db } = store;
-const real = createAssignmentStore(db);
 const tenWays = { weights: Array(10).fill(1) };
-
-/** The real database behind a switch. */
-function createSwitch() {
-  let isAway = false;
-  let gate: Promise<void> | undefined;
-  let losesAnswers = false;
-  const behind =
-    <A extends unknown[], R>(work: (...args: A) => Promise<R>) =>
-    async (...args: A): Promise<R> => {
-      await gate;
-      if (isAway) throw Object.assign(new Error('away'), { code: 'ECONNREFUSED' });
-      const result = await work(...args);
-      if (losesAnswers) throw Object.assign(new Error('lost'), { code: 'ECONNRESET' });
-      return result;
-    };
-  const switched: AssignmentStore = {
-    insertAssignments: behind(real.insertAssignments),
-    findCurrentAssignments: behind(real.findCurrentAssignments),
-    findRecordedNonces: behind(real.findRecordedNonces),
-    probe: behind(real.probe),
-  };
-  return {
-    store: switched,
-    setAway: (away: boolean) => {
-      isAway = away;
-    },
-    setLosesAnswers: (loses: boolean) => {
-      losesAnswers = loses;
-    },
-    hang: () => {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      gate = promise;
-      return () => {
-        gate = undefined;
-        resolve();
-      };
-    },
-  };
-}
 
 async function createWorld(t: import('tap').Test) {
   const companyId = await addCompany(db);
   const clock = { nowMs: startMs };
-  const database = createSwitch();
+  const database = createStoreSwitch(db);
   const cache = createInProcessCache({ nowMs: () => clock.nowMs, entriesMax: 1_000 });
   const start = (change: Partial<InstanceOptions> = {}) =>
     startInstance(t, db, { companyId, clock, store: database.store, ...change });
@@ -111,7 +71,7 @@ t.test('with the database away the shared cache arbitrates, and records come in 
   );
   t.match(await ask(one, experimentId, 'u0'), { id: first[0]!.id, recorded: 'false' });
   t.equal((await recordedAssignments(db, experimentId)).length, 0);
-  t.match(await one.registry.metrics(), /bandit_assignment_store_away 1[\s\S]*/);
+  t.match(await one.registry.metrics(), /bandit_assignment_store_away\{store="database"\} 1\n/);
   database.setAway(false);
   await Promise.all([one.runtime.recorder.probe(), two.runtime.recorder.probe()]);
   const rows = await recordedAssignments(db, experimentId);

@@ -1,33 +1,31 @@
 /**
  * The assigner: which treatment a user gets.
  *
- * Holds the process's least recently used cache of known assignments, shared by all experiments, and the decisions
- * that run (one per user of an experiment). Requests write and read both. Order of asking: this process, the shared
- * cache, then a draw that the database confirms or answers with the one that stands. While the database is away the
- * shared cache arbitrates, without one a draw that all instances make alike. A crash loses nothing.
+ * Holds what is known of users, and the decisions that run (one per user of an experiment). Requests write and read
+ * both; what the database decides later about an answer given without it corrects them. Order of asking: this process, the shared cache, then a draw that the database
+ * confirms or answers with the one that stands. While the database is away the shared cache arbitrates, without one a
+ * draw that all instances make alike; once it is back, whoever holds such an answer asks the database before giving it
+ * again. A crash loses nothing.
  */
 import type { AssignmentIdCodec } from '@bandit/auth';
-import {
-  ApiError,
-  type AssignmentCache,
-  assignmentCacheKey,
-  type ExperimentSnapshot,
-  limits,
-} from '@bandit/contracts';
+import { ApiError, type AssignmentCache, type ExperimentSnapshot, limits } from '@bandit/contracts';
 import type { Context, Decision, Policy, Rng } from '@bandit/core';
 import type { NewAssignment } from '@bandit/db';
-import { LRUCache } from 'lru-cache';
 import type { HotState } from '../hot-state/hot-state.ts';
 import type { PreparedPolicy } from '../hot-state/state-entry.ts';
 import type { AssignmentCounts, AssignmentOrigin } from '../metrics/assignment-counts.ts';
-import type { CommitOutcome } from '../record/commit-group.ts';
+import type { LateOutcome } from '../record/bring-in.ts';
+import { type CommitOutcome, hex } from '../record/commit-group.ts';
+import { rowOfFields } from '../record/record-message.ts';
 import type { AwayOutcome, Recorder } from '../record/recorder.ts';
 import { decideByHash } from './decide.ts';
-import { judge, type KnownAssignment, toKnownAssignment } from './known-assignment.ts';
+import { judge, type KnownAssignment, toKnownAssignment, type Verdict } from './known-assignment.ts';
+import { type ExperimentUser, KnownUsers, userKey } from './known-users.ts';
+import { toRow } from './to-row.ts';
 
 export interface AssignerDeps {
   hotState: Pick<HotState, 'findPolicy' | 'loadPolicy'>;
-  recorder: Pick<Recorder, 'record' | 'keep'>;
+  recorder: Pick<Recorder, 'record' | 'keep' | 'mayKeep' | 'findCurrent' | 'isAway'>;
   cache: AssignmentCache;
   /** True when other processes share the cache, so that it can arbitrate between them. */
   isCacheShared: boolean;
@@ -46,26 +44,28 @@ export interface AssignerDeps {
 }
 
 /** A request whose experiment is known and active. */
-export interface AssignmentRequest {
-  readonly experiment: ExperimentSnapshot;
-  readonly userId: string;
+export interface AssignmentRequest extends ExperimentUser {
   readonly context: Context | undefined;
 }
 
+type Held = Extract<CommitOutcome, { kind: 'held' }>;
+
 export class Assigner {
   readonly #deps: AssignerDeps;
-  readonly #sticky: LRUCache<string, KnownAssignment>;
+  readonly #users: KnownUsers;
   readonly #deciding = new Map<string, Promise<KnownAssignment>>();
 
   constructor(deps: AssignerDeps) {
     this.#deps = deps;
-    this.#sticky = new LRUCache({ max: deps.stickyEntriesMax ?? limits.stickyCacheEntriesMax });
+    const entriesMax = deps.stickyEntriesMax ?? limits.stickyCacheEntriesMax;
+    this.#users = new KnownUsers({ ...deps, entriesMax });
   }
 
   /** What this process knows the user to have; synchronous, as most requests end here. */
   findKnown(experiment: ExperimentSnapshot, userId: string): KnownAssignment | undefined {
-    const known = this.#sticky.get(stickyKey(experiment, userId));
+    const known = this.#users.get({ experiment, userId });
     if (!known || judge(known, experiment, this.#deps.nowMs()) !== 'valid') return undefined;
+    if (this.#mustConfirm(known)) return undefined;
     this.#deps.counts.add(experiment.algorithm, 'known');
     return known;
   }
@@ -76,7 +76,7 @@ export class Assigner {
    */
   assign(request: AssignmentRequest): Promise<KnownAssignment> {
     if (request.experiment.assignmentTtlSeconds === 0) return this.#decide(request, undefined);
-    const key = stickyKey(request.experiment, request.userId);
+    const key = userKey(request);
     const running = this.#deciding.get(key);
     if (running) return running;
     const deciding = this.#findOrDecide(request).finally(() => this.#deciding.delete(key));
@@ -84,17 +84,87 @@ export class Assigner {
     return deciding;
   }
 
+  /** The database has decided about an assignment that some process answered without it: caches say so too. */
+  correct(row: NewAssignment, outcome: LateOutcome): void {
+    const experiment = this.#deps.findExperiment(row.companyId, row.experimentId);
+    if (!experiment || outcome.kind === 'refused' || !row.isSticky) return;
+    const { ids, nowMs } = this.#deps;
+    const fields = outcome.kind === 'held' ? outcome.by : row;
+    const stands = toKnownAssignment(ids.sign(fields), fields, experiment, 'settled');
+    if (judge(stands, experiment, nowMs()) !== 'valid') return;
+    const user = { experiment, userId: row.userId };
+    const known = this.#users.get(user);
+    if (known?.standing === 'settled') return;
+    if (known) this.#users.remember(user, stands);
+    this.#users.share(user, stands);
+  }
+
   async #findOrDecide(request: AssignmentRequest): Promise<KnownAssignment> {
-    const { experiment, userId } = request;
-    const held = this.#sticky.get(stickyKey(experiment, userId));
-    if (held && judge(held, experiment, this.#deps.nowMs()) === 'removed') {
-      return this.#decide(request, this.#deps.ids.verify(held.assignmentId)?.nonce);
-    }
-    const cached = this.#readId(request, await this.#deps.cache.find(cacheKey(request)), true);
+    const held = this.#users.get(request);
+    const heldVerdict = held && this.#judge(request, held);
+    if (held && heldVerdict === 'removed') return this.#decide(request, this.#nonceOf(held));
+    if (held && heldVerdict === 'valid') return this.#confirm(request, held, 'known');
+    const cached = await this.#users.find(request);
     if (!cached) return this.#decide(request, undefined);
-    const verdict = judge(cached.known, experiment, this.#deps.nowMs());
-    if (verdict === 'valid') return this.#remember(request, cached.known, 'cache');
-    return this.#decide(request, verdict === 'removed' ? cached.nonce : undefined);
+    const verdict = this.#judge(request, cached);
+    if (verdict === 'valid') return this.#confirm(request, cached, 'cache');
+    return this.#decide(request, verdict === 'removed' ? this.#nonceOf(cached) : undefined);
+  }
+
+  #mustConfirm(known: KnownAssignment): boolean {
+    return known.standing !== 'settled' && !this.#deps.recorder.isAway();
+  }
+
+  /** An assignment that was answered without the database is given again once that says what stands. */
+  async #confirm(
+    request: AssignmentRequest,
+    known: KnownAssignment,
+    origin: AssignmentOrigin,
+  ): Promise<KnownAssignment> {
+    const { experiment, userId } = request;
+    const { recorder, ids } = this.#deps;
+    const fields = this.#mustConfirm(known) ? ids.verify(known.assignmentId) : undefined;
+    if (!fields) return this.#remember(request, known, origin);
+    const key = { companyId: experiment.companyId, experimentId: experiment.id, userId };
+    const answer = await recorder.findCurrent(key);
+    if (answer.kind === 'away') return this.#remember(request, known, origin);
+    const { current } = answer;
+    if (current && hex(current.nonce) === hex(fields.nonce)) return this.#settleKnown(request, known, origin);
+    if (!current || current.expiresAtMs <= fields.assignedAtMs) {
+      return this.#adopt(request, known, origin, undefined);
+    }
+    const held = this.#toHeld(request, { kind: 'held', by: current });
+    const verdict = this.#judge(request, held);
+    if (verdict === 'valid') return this.#remember(request, held, 'held');
+    if (verdict === 'removed') return this.#adopt(request, known, origin, current.nonce);
+    return this.#decide(request, undefined);
+  }
+
+  /** Not brought in yet. After a while nobody will: the process that made it died before anyone else had it. */
+  async #adopt(
+    request: AssignmentRequest,
+    known: KnownAssignment,
+    origin: AssignmentOrigin,
+    droppedNonce: Uint8Array | undefined,
+  ): Promise<KnownAssignment> {
+    const { ids, recorder, nowMs } = this.#deps;
+    const fields = ids.verify(known.assignmentId)!;
+    const isFresh = nowMs() - fields.assignedAtMs < limits.adoptAssignmentAfterMs;
+    const beside = { predictions: undefined, context: undefined, droppedNonce };
+    const row = isFresh ? undefined : rowOfFields(fields, beside);
+    const outcome = row && (await recorder.record(row));
+    if (outcome?.kind === 'recorded') return this.#settleKnown(request, known, origin);
+    return this.#remember(request, known, origin);
+  }
+
+  #settleKnown(
+    request: AssignmentRequest,
+    known: KnownAssignment,
+    origin: AssignmentOrigin,
+  ): KnownAssignment {
+    known.standing = 'settled';
+    this.#users.share(request, known);
+    return this.#remember(request, known, origin);
   }
 
   /** Draws, and lets the database confirm it or name the assignment that stands. */
@@ -106,11 +176,13 @@ export class Assigner {
       const decision = policy.decide(current.context, this.#deps.rng.uniform());
       const row = this.#toRow(current, decision, stateVersion, dropped);
       const outcome = await this.#deps.recorder.record(row);
-      if (outcome.kind === 'recorded') return this.#answerOwn(current, row, true, 'draw');
-      if (outcome.kind === 'away') return this.#decideAway(current, row, outcome, policy, stateVersion);
+      if (outcome.kind === 'recorded') {
+        return this.#remember(current, this.#toOwn(current, row, 'settled'), 'draw');
+      }
+      if (outcome.kind === 'away') return this.#decideAway(current, row, outcome, policy);
       if (outcome.kind === 'again') continue;
       const held = this.#toHeld(current, outcome);
-      const verdict = judge(held, current.experiment, this.#deps.nowMs());
+      const verdict = this.#judge(current, held);
       if (verdict === 'valid') return this.#remember(current, held, 'held');
       dropped = verdict === 'removed' ? outcome.by.nonce : undefined;
       if (verdict === 'unknown') current = await this.#reload(current);
@@ -124,54 +196,48 @@ export class Assigner {
     drawn: NewAssignment,
     { isSent, pending }: AwayOutcome,
     policy: Policy,
-    stateVersion: number,
   ): Promise<KnownAssignment> {
     const { experiment, userId, context } = request;
+    const { recorder, fallbackKey } = this.#deps;
+    // Before anything is claimed that nobody would be given.
+    if (!recorder.mayKeep()) {
+      throw new ApiError('STORE_UNAVAILABLE', 'The assignment could not be recorded; try again.');
+    }
     let row = drawn;
     // A decision that may be on record already stays what it is.
     if (!isSent && drawn.isSticky) {
-      const decision = decideByHash(this.#deps.fallbackKey, experiment, userId, policy, context);
-      row = this.#toRow(request, decision, stateVersion, drawn.droppedNonce);
+      const decision = decideByHash(fallbackKey, experiment, userId, policy, context);
+      row = this.#toRow(request, decision, drawn.stateVersion, drawn.droppedNonce);
     }
-    const own = this.#toOwn(request, row, false);
-    const claimed = drawn.isSticky ? await this.#claim(request, own) : undefined;
-    if (claimed) {
-      // Whoever claimed it records it.
-      this.#remember(request, { ...claimed, isRecorded: true }, 'claimed');
-      return claimed;
-    }
-    this.#deps.recorder.keep(row, pending, (outcome) => this.#settle(request, own, outcome));
+    const own = this.#toOwn(request, row, 'unrecorded');
+    const claimed = drawn.isSticky ? await this.#users.claim(request, own) : undefined;
+    // Whoever claimed it records it.
+    if (claimed) return this.#remember(request, claimed, 'claimed');
+    const isKept = await recorder.keep({
+      row,
+      assignmentId: own.assignmentId,
+      pending,
+      onKept: () => this.#keep(request, own),
+      onDecided: (outcome) => this.#settle(request, own, outcome),
+    });
+    if (isKept && own.standing === 'unrecorded') own.standing = 'kept';
     return this.#remember(request, own, 'fallback');
   }
 
-  /** @returns the other instance's assignment that came first; undefined when the own one holds */
-  async #claim(request: AssignmentRequest, own: KnownAssignment): Promise<KnownAssignment | undefined> {
-    const { cache, isCacheShared, nowMs } = this.#deps;
-    if (!isCacheShared || !cache.isConnected()) return undefined;
-    const key = cacheKey(request);
-    const claim = async () => {
-      const winner = await cache.claim(key, own.assignmentId, own.expiresAtMs - nowMs());
-      return winner === own.assignmentId ? own : this.#readId(request, winner, false)?.known;
-    };
-    const isServed = (known: KnownAssignment | undefined) =>
-      known !== undefined && judge(known, request.experiment, nowMs()) === 'valid';
-    try {
-      let winner = await claim();
-      if (!isServed(winner)) {
-        // It holds what no longer counts: that makes way, once.
-        await cache.remove([key]);
-        winner = await claim();
-      }
-      return winner !== own && isServed(winner) ? winner : undefined;
-    } catch {
-      return undefined; // The cache is away too; its adapter counts and logs that.
-    }
+  /** RECORDS took it after the answer. */
+  #keep(request: AssignmentRequest, own: KnownAssignment): void {
+    if (own.standing !== 'unrecorded') return;
+    own.standing = 'kept';
+    if (this.#users.isLatest(request, own)) this.#users.share(request, own);
   }
 
   /** The database is back and has decided about an assignment that was answered without it. */
-  #settle(request: AssignmentRequest, own: KnownAssignment, outcome: CommitOutcome): void {
-    if (outcome.kind === 'recorded') own.isRecorded = true;
-    else if (outcome.kind === 'held') this.#store(request, this.#toHeld(request, outcome));
+  #settle(request: AssignmentRequest, own: KnownAssignment, outcome: LateOutcome): void {
+    if (outcome.kind === 'refused' || !this.#users.isLatest(request, own)) return;
+    if (outcome.kind === 'recorded') own.standing = 'settled';
+    const stands = outcome.kind === 'recorded' ? own : this.#toHeld(request, outcome);
+    this.#users.remember(request, stands);
+    this.#users.share(request, stands);
   }
 
   async #reload(request: AssignmentRequest): Promise<AssignmentRequest> {
@@ -186,73 +252,39 @@ export class Assigner {
   }
 
   #toRow(
-    { experiment, userId, context }: AssignmentRequest,
-    { armIndex, propensity, confidence, predictions }: Decision,
+    request: AssignmentRequest,
+    decision: Decision,
     stateVersion: number,
     droppedNonce: Uint8Array | undefined,
   ): NewAssignment {
-    const assignedAtMs = this.#deps.nowMs();
-    return {
-      companyId: experiment.companyId,
-      experimentId: experiment.id,
-      treatmentId: experiment.treatments[armIndex]!.id,
-      partition: experiment.partition,
-      userId,
-      nonce: this.#deps.makeNonce(),
-      assignedAtMs,
-      expiresAtMs: assignedAtMs + experiment.assignmentTtlSeconds * 1_000,
-      propensity,
-      confidence,
-      stateVersion,
-      predictions,
-      context,
-      macKeyId: this.#deps.ids.currentKeyId,
-      isSticky: experiment.assignmentTtlSeconds > 0,
-      droppedNonce,
-    };
+    const { makeNonce, nowMs, ids } = this.#deps;
+    const stamp = { nonce: makeNonce(), assignedAtMs: nowMs(), macKeyId: ids.currentKeyId };
+    return toRow(request, decision, { ...stamp, stateVersion, droppedNonce });
   }
 
-  #toOwn(request: AssignmentRequest, row: NewAssignment, isRecorded: boolean): KnownAssignment {
-    return toKnownAssignment(this.#deps.ids.sign(row), row, request.experiment, isRecorded);
+  #toOwn(request: AssignmentRequest, row: NewAssignment, standing: KnownAssignment['standing']) {
+    return toKnownAssignment(this.#deps.ids.sign(row), row, request.experiment, standing);
   }
 
-  #toHeld(request: AssignmentRequest, { by }: Extract<CommitOutcome, { kind: 'held' }>): KnownAssignment {
-    return toKnownAssignment(this.#deps.ids.sign(by), by, request.experiment, true);
-  }
-
-  /** A cache is not trusted: its value must be an id that verifies, of this very user. */
-  #readId({ experiment, userId }: AssignmentRequest, id: string | undefined, isRecorded: boolean) {
-    const fields = id === undefined ? undefined : this.#deps.ids.verify(id);
-    if (!id || !fields || fields.companyId !== experiment.companyId) return undefined;
-    if (fields.experimentId !== experiment.id || fields.userId !== userId) return undefined;
-    return { known: toKnownAssignment(id, fields, experiment, isRecorded), nonce: fields.nonce };
-  }
-
-  #answerOwn(
-    request: AssignmentRequest,
-    row: NewAssignment,
-    isRecorded: boolean,
-    origin: AssignmentOrigin,
-  ): KnownAssignment {
-    return this.#remember(request, this.#toOwn(request, row, isRecorded), origin);
+  #toHeld(request: AssignmentRequest, { by }: Held): KnownAssignment {
+    return toKnownAssignment(this.#deps.ids.sign(by), by, request.experiment, 'settled');
   }
 
   #remember(request: AssignmentRequest, known: KnownAssignment, origin: AssignmentOrigin): KnownAssignment {
     this.#deps.counts.add(request.experiment.algorithm, origin);
-    this.#store(request, known, origin !== 'cache');
+    this.#users.remember(request, known);
+    if (newOrigins.has(origin)) this.#users.share(request, known);
     return known;
   }
 
-  #store(request: AssignmentRequest, known: KnownAssignment, isForAll = true): void {
-    const leftMs = known.expiresAtMs - this.#deps.nowMs();
-    if (leftMs <= 0) return;
-    this.#sticky.set(stickyKey(request.experiment, request.userId), known);
-    if (isForAll) this.#deps.cache.put(cacheKey(request), known.assignmentId, leftMs);
+  #judge({ experiment }: AssignmentRequest, known: KnownAssignment): Verdict {
+    return judge(known, experiment, this.#deps.nowMs());
+  }
+
+  #nonceOf({ assignmentId }: KnownAssignment): Uint8Array | undefined {
+    return this.#deps.ids.verify(assignmentId)?.nonce;
   }
 }
 
-/** Experiment ids are unique over all companies and hold no colon. */
-const stickyKey = (experiment: ExperimentSnapshot, userId: string) => `${experiment.id}:${userId}`;
-
-const cacheKey = ({ experiment, userId }: AssignmentRequest) =>
-  assignmentCacheKey(experiment.companyId, experiment.id, userId);
+/** What the shared cache does not hold already. */
+const newOrigins: ReadonlySet<AssignmentOrigin> = new Set(['draw', 'held', 'fallback']);

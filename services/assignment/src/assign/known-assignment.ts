@@ -1,5 +1,11 @@
 import type { AssignmentFields, ExperimentSnapshot } from '@bandit/contracts';
 
+/**
+ * How sure it is that an assignment stands: `settled` by the database; `kept` by RECORDS until the database is back;
+ * `unrecorded`: answered, and in the memory of the process that made it.
+ */
+export type Standing = 'settled' | 'kept' | 'unrecorded';
+
 /** An assignment as it is remembered and answered. */
 export interface KnownAssignment {
   readonly assignmentId: string;
@@ -8,8 +14,7 @@ export interface KnownAssignment {
   readonly position: number;
   readonly confidence: number;
   readonly expiresAtMs: number;
-  /** False while it was answered without being on record. */
-  isRecorded: boolean;
+  standing: Standing;
 }
 
 /** `unknown`: its treatment was added a moment ago and is not in this process's snapshot yet. */
@@ -27,9 +32,9 @@ export function toKnownAssignment(
   assignmentId: string,
   fields: Pick<AssignmentFields, 'treatmentId' | 'confidence' | 'expiresAtMs'>,
   experiment: ExperimentSnapshot,
-  isRecorded: boolean,
+  standing: Standing,
 ): KnownAssignment {
   const { treatmentId, confidence, expiresAtMs } = fields;
   const position = experiment.treatments.findIndex(({ id }) => id === treatmentId);
-  return { assignmentId, treatmentId, position, confidence, expiresAtMs, isRecorded };
+  return { assignmentId, treatmentId, position, confidence, expiresAtMs, standing };
 }

@@ -8,9 +8,15 @@ import { type Algorithm, algorithms } from '@bandit/contracts';
 export const assignmentOrigins = ['known', 'cache', 'draw', 'held', 'claimed', 'fallback'] as const;
 export type AssignmentOrigin = (typeof assignmentOrigins)[number];
 
+/** `lost`: another instance came first; `failed`: the cache is away too. */
+export const claimOutcomes = ['won', 'lost', 'failed'] as const;
+export type ClaimOutcome = (typeof claimOutcomes)[number];
+
 /** Plain counters: adding one costs nothing on the hot path, the registry reads them when it is scraped. */
 export interface AssignmentCounts {
   add(algorithm: Algorithm, origin: AssignmentOrigin): void;
+  /** Claims of the shared cache while the database was away. */
+  readonly claims: Record<ClaimOutcome, number>;
   entries(): Array<{ algorithm: Algorithm; origin: AssignmentOrigin; count: number }>;
 }
 
@@ -21,6 +27,7 @@ export function createAssignmentCounts(): AssignmentCounts {
     Record<AssignmentOrigin, number>
   >;
   return {
+    claims: { won: 0, lost: 0, failed: 0 },
     add(algorithm, origin) {
       counts[algorithm][origin]++;
     },

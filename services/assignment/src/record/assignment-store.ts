@@ -4,6 +4,7 @@ import {
   findCurrentAssignments,
   findRecordedNonces,
   insertAssignments,
+  insertSuperseded,
   type NewAssignment,
   type OpenedDatabase,
   probeWrites,
@@ -13,6 +14,8 @@ import {
 export interface AssignmentStore {
   /** @returns the nonces recorded by this run, in hexadecimal */
   insertAssignments(rows: readonly NewAssignment[]): Promise<ReadonlySet<string>>;
+  /** Of decisions that come in after the one that followed them. @returns as `insertAssignments` */
+  insertSuperseded(rows: readonly NewAssignment[]): Promise<ReadonlySet<string>>;
   findCurrentAssignments(keys: readonly CurrentAssignmentKey[]): Promise<readonly CurrentAssignment[]>;
   /** @returns those of the nonces that are on record, in hexadecimal */
   findRecordedNonces(rows: readonly NewAssignment[]): Promise<ReadonlySet<string>>;
@@ -23,6 +26,7 @@ export interface AssignmentStore {
 export function createAssignmentStore(db: OpenedDatabase['db']): AssignmentStore {
   return {
     insertAssignments: (rows) => insertAssignments(db, rows),
+    insertSuperseded: (rows) => insertSuperseded(db, rows),
     findCurrentAssignments: (keys) => findCurrentAssignments(db, keys),
     findRecordedNonces: (rows) => findRecordedNonces(db, rows),
     probe: () => probeWrites(db),

@@ -1,20 +1,24 @@
 /**
- * Circuit breaker of the database, as the recorder sees it.
+ * Circuit breaker of one store, as the recorder sees it.
  *
- * Modes: closed (commits are sent) -> open (nothing is sent, requests do not wait) -> closed, by a probe that the
- * database answered in time. Probes run off the request path, one at a time, every `intervalMs` for as long as the
- * breaker is open or `hasWork` says that something waits for the database. Only `trip` and a probe change the mode.
+ * Modes: closed (requests are sent) -> open (nothing is sent, requests do not wait) -> closed, by a probe that the
+ * store answered in time. Probes run off the request path, one at a time, every `intervalMs` for as long as the
+ * breaker is open or `hasWork` says that something waits for the store. Only `trip` and a probe change the mode.
  */
+import { limits, withDeadline } from '@bandit/contracts';
+
 export interface BreakerDeps {
   probe(): Promise<void>;
-  /** The database answered, if slowly: what waits can be brought in. Never rejects. */
+  /** The store answered, if slowly: what waits can be brought in. Never rejects. */
   onAlive(): Promise<void>;
   hasWork(): boolean;
   /** A probe slower than this leaves the breaker open. */
   slowMs: number;
   intervalMs: number;
+  /** What the log says on opening and on closing. */
+  sentences: { readonly opened: string; readonly closed: string };
   nowMs(): number;
-  log: { info(details: object, message: string): void; warn(details: object, message: string): void };
+  log: Record<'info' | 'warn' | 'error', (details: object, message: string) => void>;
 }
 
 export class Breaker {
@@ -32,11 +36,11 @@ export class Breaker {
     return this.#isOpen;
   }
 
-  /** The database failed: stop sending. */
+  /** The store failed: stop sending. */
   trip(error: unknown): void {
     if (this.#isOpen || this.#isClosed) return;
     this.#isOpen = true;
-    this.#deps.log.warn({ err: error }, 'assignments are answered without the database for now');
+    this.#deps.log.warn({ err: error }, this.#deps.sentences.opened);
     this.watch();
   }
 
@@ -62,13 +66,13 @@ export class Breaker {
   async #probe(): Promise<void> {
     const startedMs = this.#deps.nowMs();
     try {
-      await this.#deps.probe();
+      await withDeadline(this.#deps.probe(), limits.storeProbeTimeoutMs, 'a probe');
     } catch {
       return; // Still away: the next probe is scheduled already.
     }
     if (this.#isOpen && this.#deps.nowMs() - startedMs <= this.#deps.slowMs) {
       this.#isOpen = false;
-      this.#deps.log.info({}, 'assignments are recorded in the database again');
+      this.#deps.log.info({}, this.#deps.sentences.closed);
     }
     await this.#deps.onAlive();
   }

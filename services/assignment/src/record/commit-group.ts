@@ -24,19 +24,32 @@ export async function commitGroup(
   const recorded = await store.insertAssignments(firstOfEachUser(rows));
   const undecided = rows.filter((row) => !recorded.has(hex(row.nonce)));
   if (undecided.length === 0) return rows.map(() => recordedOutcome);
-  const held = new Map<string, CurrentAssignment>();
-  for (const current of await store.findCurrentAssignments(undecided)) held.set(userKey(current), current);
+  const heldBy = await findHeld(store, undecided);
   const unsticky = undecided.filter((row) => !row.isSticky);
   const earlier = unsticky.length > 0 ? await store.findRecordedNonces(unsticky) : new Set<string>();
   return rows.map((row) => {
     if (recorded.has(hex(row.nonce)) || earlier.has(hex(row.nonce))) return recordedOutcome;
-    return outcomeOf(row, held.get(userKey(row)));
+    return outcomeOf(row, heldBy(row));
   });
+}
+
+/** @returns who holds what, by user of an experiment */
+export async function findHeld(
+  store: Pick<AssignmentStore, 'findCurrentAssignments'>,
+  keys: readonly CurrentAssignmentKey[],
+): Promise<(key: CurrentAssignmentKey) => CurrentAssignment | undefined> {
+  const held = new Map<string, CurrentAssignment>();
+  for (const current of await store.findCurrentAssignments(keys)) held.set(userKey(current), current);
+  return (key) => held.get(userKey(key));
 }
 
 function outcomeOf(row: NewAssignment, held: CurrentAssignment | undefined): CommitOutcome {
   if (!held) return { kind: 'again' };
-  return hex(held.nonce) === hex(row.nonce) ? recordedOutcome : { kind: 'held', by: held };
+  if (hex(held.nonce) === hex(row.nonce)) return recordedOutcome;
+  // A neighbour of this very group that was over, or dropped, when the row was made: it does not stand in its way.
+  const isOver = held.expiresAtMs <= row.assignedAtMs;
+  const isDropped = row.droppedNonce !== undefined && hex(held.nonce) === hex(row.droppedNonce);
+  return row.isSticky && (isOver || isDropped) ? { kind: 'again' } : { kind: 'held', by: held };
 }
 
 /** One statement takes each user of an experiment once; the others find the first one's assignment afterwards. */
@@ -49,7 +62,7 @@ function firstOfEachUser(rows: readonly NewAssignment[]): NewAssignment[] {
   });
 }
 
-const hex = (nonce: Uint8Array) => Buffer.from(nonce).toString('hex');
+export const hex = (nonce: Uint8Array) => Buffer.from(nonce).toString('hex');
 
 /** Experiment ids are unique over all companies and hold no colon. */
-const userKey = ({ experimentId, userId }: CurrentAssignmentKey) => `${experimentId}:${userId}`;
+export const userKey = ({ experimentId, userId }: CurrentAssignmentKey) => `${experimentId}:${userId}`;

@@ -1,13 +1,16 @@
 /**
  * The recorder: brings decisions into the database, and keeps those that it cannot bring in yet.
  *
- * Holds a group commit (rows that wait for the next statement), a breaker, and a bounded queue of unrecorded
- * decisions. Requests write all three; the breaker's probe drains the queue. Modes are the breaker's: closed, where
- * `record` waits for the commit up to `commitTimeoutMs`, and open, where it answers `away` at once. A crash loses the
- * queue: those answers said `x-recorded: false`, and their ids prove themselves when an event comes back with one.
+ * Holds a group commit (rows that wait for the next statement), a group of questions who holds what, the gate in
+ * front of the database, and a bounded queue of unrecorded decisions. Requests write all of them; the gate's probe
+ * drains the queue. Modes are the gate's: open, where `record` waits for the commit up to `commitTimeoutMs`, and shut,
+ * where it answers `away` at once. A crash loses the queue: what RECORDS acknowledged other processes bring in, the
+ * other answers said `x-recorded: false`, and their ids prove themselves when an event comes back with one.
  */
-import { ApiError, limits, withDeadline } from '@bandit/contracts';
+import { ApiError, limits, type RecordStream, withDeadline } from '@bandit/contracts';
 import {
+  type CurrentAssignment,
+  type CurrentAssignmentKey,
   createGroupCommit,
   type GroupCommit,
   isOutcomeUnknown,
@@ -16,9 +19,14 @@ import {
   sqlStateOf,
 } from '@bandit/db';
 import type { AssignmentStore } from './assignment-store.ts';
-import { Breaker, type BreakerDeps } from './breaker.ts';
-import { type CommitOutcome, commitGroup } from './commit-group.ts';
-import { lateResult, settleWithin } from './settle-within.ts';
+import type { BreakerDeps } from './breaker.ts';
+import { type BringInDeps, bringIn, type LateOutcome } from './bring-in.ts';
+import { type CommitOutcome, commitGroup, findHeld } from './commit-group.ts';
+import { DatabaseGate } from './database-gate.ts';
+import { createLateCounts } from './late-counts.ts';
+import { RecordKeeper } from './record-keeper.ts';
+import type { AssignmentRecord } from './record-message.ts';
+import { rowsOf, type Unrecorded, UnrecordedQueue } from './unrecorded-queue.ts';
 
 export type RecordOutcome = CommitOutcome | AwayOutcome;
 
@@ -31,8 +39,22 @@ export interface AwayOutcome {
   readonly pending: Promise<CommitOutcome> | undefined;
 }
 
+/** A decision that is answered without the database, and who wants to know how it fares. */
+export interface LateDecision extends AssignmentRecord {
+  /** Its commit, if that still runs. */
+  readonly pending: Promise<CommitOutcome> | undefined;
+  /** RECORDS took it after all. */
+  readonly onKept: () => void;
+  /** The database has decided. */
+  readonly onDecided: (outcome: LateOutcome) => void;
+}
+
 export interface RecorderDeps {
   store: AssignmentStore;
+  /** undefined: there is no such stream (embedded default). */
+  records?: Pick<RecordStream, 'put'> | undefined;
+  /** Is this treatment served, as far as this process knows? */
+  isLive: BringInDeps['isLive'];
   /** Facts of this learner partition were committed. */
   wake(partition: number): void;
   nowMs(): number;
@@ -42,42 +64,52 @@ export interface RecorderDeps {
   unrecordedMax?: number | undefined;
 }
 
-interface Unrecorded {
-  readonly row: NewAssignment;
-  readonly settle: (outcome: CommitOutcome) => void;
-}
-
 export class Recorder {
   /** After each commit, for metrics. */
   onCommit: (report: { nRows: number; isFailed: boolean }) => void = () => undefined;
+  readonly counts = createLateCounts();
   readonly #deps: RecorderDeps;
-  readonly #commitTimeoutMs: number;
+  readonly #unrecordedMax: number;
   readonly #groupCommit: GroupCommit<NewAssignment, CommitOutcome>;
-  readonly #breaker: Breaker;
-  #unrecorded: Unrecorded[] = [];
+  readonly #questions: GroupCommit<CurrentAssignmentKey, CurrentAssignment | undefined>;
+  readonly #gate: DatabaseGate;
+  readonly #keeper: RecordKeeper;
+  readonly #queue = new UnrecordedQueue();
   #nPending = 0;
-  #nSlow = 0;
-  #lastCommitMs: number;
 
   constructor(deps: RecorderDeps) {
     this.#deps = deps;
-    this.#commitTimeoutMs = deps.commitTimeoutMs ?? limits.assignmentCommitTimeoutMs;
-    this.#lastCommitMs = deps.nowMs();
-    this.#groupCommit = createGroupCommit({
-      commit: (rows) => this.#commit(rows),
+    this.#unrecordedMax = deps.unrecordedMax ?? limits.unrecordedAssignmentsMax;
+    const bounds = {
       rowsMax: limits.groupCommitRowsMax,
       queueMax: limits.groupCommitQueueMax,
       inFlightMax: limits.groupCommitInFlightMax,
+    };
+    this.#groupCommit = createGroupCommit({
+      ...bounds,
+      commit: (rows) => this.#commitInTime(rows),
       onCommit: ({ nRows, error }) => this.onCommit({ nRows, isFailed: error !== undefined }),
     });
-    this.#breaker = new Breaker({
+    this.#questions = createGroupCommit({ ...bounds, commit: (keys) => this.#findHeld(keys) });
+    const { nowMs, log } = deps;
+    const probeIntervalMs = deps.probeIntervalMs ?? limits.storeProbeIntervalMs;
+    this.#gate = new DatabaseGate({
       probe: () => deps.store.probe(),
       onAlive: () => this.#drain(),
-      hasWork: () => this.#unrecorded.length > 0,
-      slowMs: this.#slowMs(),
-      intervalMs: deps.probeIntervalMs ?? limits.storeProbeIntervalMs,
-      nowMs: deps.nowMs,
-      log: deps.log,
+      hasWork: () => this.#queue.length > 0,
+      timeoutMs: deps.commitTimeoutMs ?? limits.assignmentCommitTimeoutMs,
+      probeIntervalMs,
+      nowMs,
+      log,
+    });
+    const { records } = deps;
+    this.#keeper = new RecordKeeper({
+      records,
+      queue: this.#queue,
+      counts: this.counts,
+      probeIntervalMs,
+      nowMs,
+      log,
     });
   }
 
@@ -86,47 +118,63 @@ export class Recorder {
    * @throws ApiError OVERLOADED or SHUTTING_DOWN before anything was sent; else the statement's own error
    */
   async record(row: NewAssignment): Promise<RecordOutcome> {
-    if (this.#breaker.isOpen()) return { kind: 'away', isSent: false, pending: undefined };
+    if (this.#gate.isShut()) return { kind: 'away', isSent: false, pending: undefined };
     const pending = this.#groupCommit.submit(row);
-    const submittedMs = this.#deps.nowMs();
-    try {
-      const outcome = await settleWithin(pending, this.#commitTimeoutMs);
-      if (outcome !== lateResult) return outcome;
-    } catch (error) {
-      if (!isStoreUnavailable(error)) throw error;
-      this.#breaker.trip(error);
-      return { kind: 'away', isSent: isOutcomeUnknown(error), pending: undefined };
-    }
-    // Nothing at all was committed since: the database hangs. Else it is only behind.
-    if (this.#lastCommitMs <= submittedMs) {
-      this.#breaker.trip(new Error(`no commit was answered within ${this.#commitTimeoutMs} ms`));
-    }
-    return { kind: 'away', isSent: true, pending };
+    const waited = await this.#gate.wait(pending);
+    if (waited.kind === 'answered') return waited.answer;
+    if (waited.kind === 'late') return { kind: 'away', isSent: true, pending };
+    return { kind: 'away', isSent: isOutcomeUnknown(waited.error), pending: undefined };
   }
 
   /**
-   * Keeps a decision that was answered without the database until it is back.
-   *
-   * @param pending its commit, if that still runs
-   * @param settle told what the database decided in the end
-   * @throws ApiError STORE_UNAVAILABLE when as many as may be kept are kept
+   * The assignment on record of a user, expired ones too.
+   * @throws as `record`
    */
-  keep(
-    row: NewAssignment,
-    pending: Promise<CommitOutcome> | undefined,
-    settle: (outcome: CommitOutcome) => void,
-  ): void {
-    if (this.nUnrecorded() >= (this.#deps.unrecordedMax ?? limits.unrecordedAssignmentsMax)) {
-      throw new ApiError('STORE_UNAVAILABLE', 'The assignment could not be recorded; try again.');
-    }
-    const unrecorded = { row, settle };
-    if (pending) this.#awaitCommit(pending, unrecorded);
-    else this.#enqueue(unrecorded);
+  async findCurrent(
+    key: CurrentAssignmentKey,
+  ): Promise<{ kind: 'found'; current: CurrentAssignment | undefined } | { kind: 'away' }> {
+    if (this.#gate.isShut()) return { kind: 'away' };
+    const waited = await this.#gate.wait(this.#questions.submit(key));
+    return waited.kind === 'answered' ? { kind: 'found', current: waited.answer } : { kind: 'away' };
   }
 
-  /** Decisions that were answered and are not on record yet. */
+  /** False when there is no room for another decision that is answered without the database. */
+  mayKeep(): boolean {
+    return this.nUnrecorded() < this.#unrecordedMax || !this.#keeper.isAway();
+  }
+
+  /**
+   * Keeps a decision that was answered without the database until it is back: in RECORDS, and in memory.
+   *
+   * @returns true when RECORDS keeps it, so that it outlives this process
+   * @throws ApiError STORE_UNAVAILABLE when neither takes it
+   */
+  async keep(decision: LateDecision): Promise<boolean> {
+    const isKept = await this.#keeper.put(decision);
+    if (this.nUnrecorded() >= this.#unrecordedMax) {
+      if (isKept) return true;
+      throw new ApiError('STORE_UNAVAILABLE', 'The assignment could not be recorded; try again.');
+    }
+    const { pending, onKept, onDecided } = decision;
+    const entry = { record: decision, isKept, onKept, onDecided };
+    if (pending) this.#awaitCommit(pending, entry);
+    else this.#enqueue(entry);
+    return isKept;
+  }
+
+  /** As `bringIn`, for rows of RECORDS. */
+  async bringIn(rows: readonly NewAssignment[]): Promise<LateOutcome[]> {
+    const { store, isLive } = this.#deps;
+    const insertSuperseded = async (late: readonly NewAssignment[]) => {
+      await store.insertSuperseded(late);
+      this.#wakeAll(late);
+    };
+    return bringIn({ commit: (group) => this.#commit(group), insertSuperseded, isLive }, rows);
+  }
+
+  /** Decisions that were answered and that this process has yet to bring in. */
   nUnrecorded(): number {
-    return this.#unrecorded.length + this.#nPending;
+    return this.#queue.length + this.#nPending;
   }
 
   nWaiting(): number {
@@ -134,62 +182,94 @@ export class Recorder {
   }
 
   isAway(): boolean {
-    return this.#breaker.isOpen();
+    return this.#gate.isShut();
+  }
+
+  areRecordsAway(): boolean {
+    return this.#keeper.isAway();
   }
 
   /** One probe now; brings in what waits if the database answers. Also runs by itself. Never rejects. */
   probe(): Promise<void> {
-    return this.#breaker.check();
+    return this.#gate.probe();
+  }
+
+  /** One probe of RECORDS now; puts what waits if it answers. Also runs by itself. Never rejects. */
+  probeRecords(): Promise<void> {
+    return this.#keeper.probe();
   }
 
   /** Lets running commits finish and tries once more to bring in what waits, within a bound. */
   async close(): Promise<void> {
     const lastMs = limits.shutdownTimeoutMs / 3;
     if (this.nUnrecorded() > 0) {
-      await withDeadline(this.probe(), lastMs, 'the last probe').catch(() => undefined);
+      const probing = Promise.all([this.probe(), this.probeRecords()]);
+      await withDeadline(probing, lastMs, 'the last probes').catch(() => undefined);
     }
-    this.#breaker.close();
-    await withDeadline(this.#groupCommit.close(), lastMs, 'the last commits').catch(() => undefined);
-    const nLost = this.nUnrecorded();
+    this.#gate.close();
+    this.#keeper.close();
+    const closing = Promise.all([this.#groupCommit.close(), this.#questions.close()]);
+    await withDeadline(closing, lastMs, 'the last commits').catch(() => undefined);
+    const nLost = this.#queue.nUnkept + this.#nPending;
     if (nLost > 0) this.#deps.log.warn({ nLost }, 'assignments were answered but never recorded');
   }
 
-  #slowMs(): number {
-    return this.#commitTimeoutMs * slowShare;
-  }
-
-  #awaitCommit(pending: Promise<CommitOutcome>, unrecorded: Unrecorded): void {
+  #awaitCommit(pending: Promise<CommitOutcome>, entry: Unrecorded): void {
     this.#nPending++;
     pending
       .then(
-        (outcome) => this.#settle(unrecorded, outcome),
-        () => this.#enqueue(unrecorded),
+        (outcome) => {
+          if (outcome.kind === 'again') this.#enqueue(entry);
+          else this.#decided(entry, outcome);
+        },
+        () => this.#enqueue(entry),
       )
       .finally(() => {
         this.#nPending--;
       });
   }
 
-  #settle(unrecorded: Unrecorded, outcome: CommitOutcome): void {
-    if (outcome.kind === 'again') this.#enqueue(unrecorded);
-    else unrecorded.settle(outcome);
+  #decided(entry: Unrecorded, outcome: LateOutcome): void {
+    this.counts.fromMemory[outcome.kind]++;
+    if (outcome.kind === 'refused') {
+      const details = { err: outcome.error, experimentId: entry.record.row.experimentId };
+      this.#deps.log.error(details, 'an answered assignment can never be recorded');
+    }
+    try {
+      entry.onDecided(outcome);
+    } catch (error) {
+      this.#deps.log.error({ err: error }, 'what was decided about an assignment could not be remembered');
+    }
   }
 
-  #enqueue(unrecorded: Unrecorded): void {
-    this.#unrecorded.push(unrecorded);
-    this.#breaker.watch();
+  #enqueue(entry: Unrecorded): void {
+    this.#queue.add(entry);
+    this.#gate.watch();
+    if (!entry.isKept) this.#keeper.watch();
+  }
+
+  async #commitInTime(rows: readonly NewAssignment[]): Promise<CommitOutcome[]> {
+    const startedMs = this.#deps.nowMs();
+    const outcomes = await this.#commit(rows);
+    this.#gate.noticeCommit(startedMs);
+    return outcomes;
   }
 
   async #commit(rows: readonly NewAssignment[]): Promise<CommitOutcome[]> {
-    const startedMs = this.#deps.nowMs();
     const outcomes = await this.#commitWithRetries(rows);
-    this.#lastCommitMs = this.#deps.nowMs();
-    this.#noticeSlowness(this.#lastCommitMs - startedMs);
-    const partitions = new Set<number>();
-    for (const [i, row] of rows.entries())
-      if (outcomes[i]!.kind === 'recorded') partitions.add(row.partition);
-    for (const partition of partitions) this.#deps.wake(partition);
+    this.#gate.noticeAnswer();
+    this.#wakeAll(rows.filter((_, i) => outcomes[i]!.kind === 'recorded'));
     return outcomes;
+  }
+
+  async #findHeld(keys: readonly CurrentAssignmentKey[]): Promise<Array<CurrentAssignment | undefined>> {
+    const held = await findHeld(this.#deps.store, keys);
+    this.#gate.noticeAnswer();
+    return keys.map(held);
+  }
+
+  #wakeAll(rows: readonly NewAssignment[]): void {
+    for (const partition of new Set(rows.map((row) => row.partition))) this.#deps.wake(partition);
   }
 
   /** Deadlocks and serialisation failures undid everything: run again at once. */
@@ -205,45 +285,20 @@ export class Recorder {
     }
   }
 
-  #noticeSlowness(tookMs: number): void {
-    this.#nSlow = tookMs > this.#slowMs() ? this.#nSlow + 1 : 0;
-    if (this.#nSlow < limits.slowCommitsInARowMax) return;
-    this.#nSlow = 0;
-    this.#breaker.trip(new Error(`commits take longer than ${this.#slowMs()} ms`));
-  }
-
   /** Brings in what waits, oldest first; what fails waits on. */
   async #drain(): Promise<void> {
-    while (this.#unrecorded.length > 0) {
-      const group = this.#unrecorded.splice(0, limits.groupCommitRowsMax);
-      const nFailed = await this.#drainGroup(group);
-      if (nFailed > 0) return;
+    while (this.#queue.length > 0) {
+      const group = this.#queue.takeOldest(limits.groupCommitRowsMax);
+      try {
+        const outcomes = await this.bringIn(rowsOf(group));
+        for (const [i, entry] of group.entries()) this.#decided(entry, outcomes[i]!);
+      } catch (error) {
+        this.#queue.giveBack(group);
+        if (!isStoreUnavailable(error)) {
+          this.#deps.log.error({ err: error }, 'answered assignments cannot be recorded; tried again');
+        }
+        return;
+      }
     }
-  }
-
-  async #drainGroup(group: readonly Unrecorded[]): Promise<number> {
-    try {
-      const outcomes = await this.#commit(group.map(({ row }) => row));
-      for (const [i, unrecorded] of group.entries()) this.#settle(unrecorded, outcomes[i]!);
-      return 0;
-    } catch (error) {
-      if (!isStoreUnavailable(error)) return this.#dropRefused(group, error);
-      this.#unrecorded.unshift(...group);
-      return group.length;
-    }
-  }
-
-  /** A row that the database refuses for what it says can never be recorded, and must not hold up the others. */
-  async #dropRefused(group: readonly Unrecorded[], error: unknown): Promise<number> {
-    if (group.length === 1) {
-      this.#deps.log.warn({ err: error }, 'an answered assignment can never be recorded');
-      return 0;
-    }
-    const middle = group.length >> 1;
-    const nFailed = await this.#drainGroup(group.slice(0, middle));
-    return nFailed + (await this.#drainGroup(group.slice(middle)));
   }
 }
-
-/** Commits slower than this share of the deadline, several in a row, open the breaker before anyone runs into it. */
-const slowShare = 0.4;

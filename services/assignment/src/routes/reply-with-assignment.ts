@@ -54,7 +54,7 @@ function send(
   known: KnownAssignment,
   nowMs: number,
 ): FastifyReply {
-  if (!known.isRecorded) reply.header('x-recorded', 'false');
+  if (known.standing === 'unrecorded') reply.header('x-recorded', 'false');
   // Already JSON text: Fastify sends a string as it is.
   return reply.type('application/json; charset=utf-8').send(answerBody(experiment, known, nowMs));
 }

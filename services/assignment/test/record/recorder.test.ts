@@ -3,6 +3,7 @@ import { limits } from '@bandit/contracts';
 import type { CurrentAssignment, NewAssignment } from '@bandit/db';
 import t from 'tap';
 import type { AssignmentStore } from '../../src/record/assignment-store.ts';
+import type { LateOutcome } from '../../src/record/bring-in.ts';
 import type { CommitOutcome } from '../../src/record/commit-group.ts';
 import { Recorder } from '../../src/record/recorder.ts';
 
@@ -65,6 +66,12 @@ function createFakeStore() {
       if (losesAnswers) throw failure('ECONNRESET');
       return nonces;
     },
+    async insertSuperseded(rows) {
+      await answer();
+      const fresh = rows.filter(({ nonce }) => !recorded.has(hex(nonce)));
+      for (const row of fresh) recorded.set(hex(row.nonce), row);
+      return new Set(fresh.map(({ nonce }) => hex(nonce)));
+    },
     async findCurrentAssignments(keys) {
       await answer();
       return keys.flatMap(({ experimentId, userId }) => current.get(`${experimentId}:${userId}`) ?? []);
@@ -111,20 +118,29 @@ function createWorld(change: Partial<ConstructorParameters<typeof Recorder>[0]> 
     store: fake.store,
     wake: (partition) => void woken.push(partition),
     nowMs: () => nowMs,
-    log: { info: log, warn: log },
+    isLive: () => true,
+    log: { info: log, warn: log, error: log },
     commitTimeoutMs: 60_000,
     probeIntervalMs: 3_600_000,
     ...change,
   });
-  const settled: CommitOutcome[] = [];
+  const settled: LateOutcome[] = [];
+  const kept: string[] = [];
   return {
     ...fake,
     recorder,
     woken,
     logged,
     settled,
+    kept,
     keep: (row: NewAssignment, pending?: Promise<CommitOutcome>) =>
-      recorder.keep(row, pending, (outcome) => void settled.push(outcome)),
+      recorder.keep({
+        row,
+        assignmentId: `id of ${row.userId}`,
+        pending,
+        onKept: () => void kept.push(row.userId),
+        onDecided: (outcome) => void settled.push(outcome),
+      }),
     advance: (ms: number) => {
       nowMs += ms;
     },
@@ -173,13 +189,13 @@ t.test('while the database is away answers do not wait, and records come in when
   world.setAway(true);
   const first = newRow('u1');
   t.match(await recorder.record(first), { kind: 'away', isSent: false, pending: undefined });
-  world.keep(first);
+  await world.keep(first);
   t.equal(recorder.isAway(), true);
   const nStatements = world.statements.length;
   const second = newRow('u2');
   t.match(await recorder.record(second), { kind: 'away', isSent: false });
   t.equal(world.statements.length, nStatements, 'the open breaker sends nothing');
-  world.keep(second);
+  await world.keep(second);
   await recorder.probe();
   t.equal(recorder.isAway(), true);
   t.equal(recorder.nUnrecorded(), 2);
@@ -203,7 +219,7 @@ t.test('a commit whose answer was lost is recognised as its own, and counted onc
   for (const row of [newRow('u'), newRow('v', { isSticky: false })]) {
     world.setLosesAnswers(true);
     t.match(await world.recorder.record(row), { kind: 'away', isSent: true });
-    world.keep(row);
+    await world.keep(row);
     world.setLosesAnswers(false);
     await world.recorder.probe();
   }
@@ -217,7 +233,7 @@ t.test('a record that lost to the database meanwhile is told what stands, and ad
   world.setAway(true);
   const row = newRow('u');
   await world.recorder.record(row);
-  world.keep(row);
+  await world.keep(row);
   world.setAway(false);
   const other = newRow('u');
   await world.store.insertAssignments([other]);
@@ -234,7 +250,7 @@ t.test('a hung database is left after the deadline; its late answer settles the 
   const outcome = await world.recorder.record(row);
   t.match(outcome, { kind: 'away', isSent: true });
   t.equal(world.recorder.isAway(), true);
-  world.keep(row, outcome.kind === 'away' ? outcome.pending : undefined);
+  await world.keep(row, outcome.kind === 'away' ? outcome.pending : undefined);
   t.equal(world.recorder.nUnrecorded(), 1);
   resume();
   await world.recorder.probe();
@@ -270,7 +286,7 @@ t.test(
       const resume = world.hang();
       const recording = world.recorder.record(newRow(userId));
       await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
-      world.advance(401);
+      world.advance(601);
       resume();
       await recording;
     };
@@ -279,10 +295,10 @@ t.test(
     await slow('last');
     t.equal(world.recorder.isAway(), true);
     const row = newRow('kept');
-    world.keep(row);
+    await world.keep(row);
     const resume = world.hang();
     const probing = world.recorder.probe();
-    world.advance(401);
+    world.advance(601);
     resume();
     await probing;
     t.ok(world.recorded.has(hex(row.nonce)), 'what waited came in');
@@ -296,15 +312,15 @@ t.test('what may wait is bounded: past it 503', async (t) => {
   const world = createWorld({ unrecordedMax: 2 });
   t.teardown(() => world.recorder.close());
   world.setAway(true);
-  world.keep(newRow('a'));
-  world.keep(newRow('b'));
-  t.throws(() => world.keep(newRow('c')), { code: 'STORE_UNAVAILABLE', statusCode: 503 });
+  await world.keep(newRow('a'));
+  await world.keep(newRow('b'));
+  await t.rejects(world.keep(newRow('c')), { code: 'STORE_UNAVAILABLE', statusCode: 503 });
 });
 
 t.test('a kept row that the database refuses is dropped with a warning, the others come in', async (t) => {
   const world = createWorld();
   t.teardown(() => world.recorder.close());
-  for (const userId of ['a', 'poison', 'b', 'c']) world.keep(newRow(userId));
+  for (const userId of ['a', 'poison', 'b', 'c']) await world.keep(newRow(userId));
   await world.recorder.probe();
   t.equal(world.recorded.size, 3);
   t.equal(world.recorder.nUnrecorded(), 0);
@@ -313,12 +329,12 @@ t.test('a kept row that the database refuses is dropped with a warning, the othe
 
 t.test('close tries once more to bring in what waits, and names what is lost', async (t) => {
   const saved = createWorld();
-  saved.keep(newRow('a'));
+  await saved.keep(newRow('a'));
   await saved.recorder.close();
   t.equal(saved.recorded.size, 1);
   const lost = createWorld();
   lost.setAway(true);
-  lost.keep(newRow('a'));
+  await lost.keep(newRow('a'));
   await lost.recorder.close();
   t.match(lost.logged.at(-1), 'never recorded');
   await t.rejects(lost.recorder.record(newRow('b')), { code: 'SHUTTING_DOWN' });

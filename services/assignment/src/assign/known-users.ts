@@ -1,0 +1,103 @@
+/**
+ * What is known of users: the process's least recently used cache of their assignments, shared by all experiments, and
+ * the cache that processes share. The assigner writes and reads both. Neither is the truth: both may be dropped at any
+ * moment, and a crash loses nothing.
+ */
+import type { AssignmentIdCodec } from '@bandit/auth';
+import { type AssignmentCache, assignmentCacheKey, type ExperimentSnapshot } from '@bandit/contracts';
+import { LRUCache } from 'lru-cache';
+import type { AssignmentCounts } from '../metrics/assignment-counts.ts';
+import { parseCachedValue, toCachedValue } from './cached-value.ts';
+import { claimInCache } from './claim-in-cache.ts';
+import { judge, type KnownAssignment, toKnownAssignment } from './known-assignment.ts';
+
+export interface KnownUsersDeps {
+  cache: AssignmentCache;
+  /** True when other processes share the cache, so that it can arbitrate between them. */
+  isCacheShared: boolean;
+  ids: AssignmentIdCodec;
+  counts: Pick<AssignmentCounts, 'claims'>;
+  entriesMax: number;
+  nowMs(): number;
+}
+
+/** A user of an experiment. */
+export interface ExperimentUser {
+  readonly experiment: ExperimentSnapshot;
+  readonly userId: string;
+}
+
+/** Experiment ids are unique over all companies and hold no colon. */
+export const userKey = ({ experiment, userId }: ExperimentUser) => `${experiment.id}:${userId}`;
+
+export class KnownUsers {
+  readonly #deps: KnownUsersDeps;
+  readonly #sticky: LRUCache<string, KnownAssignment>;
+
+  constructor(deps: KnownUsersDeps) {
+    this.#deps = deps;
+    this.#sticky = new LRUCache({ max: deps.entriesMax });
+  }
+
+  /** In this process. */
+  get(user: ExperimentUser): KnownAssignment | undefined {
+    return this.#sticky.get(userKey(user));
+  }
+
+  /** In the shared cache. */
+  async find(user: ExperimentUser): Promise<KnownAssignment | undefined> {
+    return this.#read(user, await this.#deps.cache.find(cacheKey(user)));
+  }
+
+  /** In this process alone. */
+  remember(user: ExperimentUser, known: KnownAssignment): void {
+    if (known.expiresAtMs > this.#deps.nowMs()) this.#sticky.set(userKey(user), known);
+  }
+
+  /** In the shared cache alone. */
+  share(user: ExperimentUser, known: KnownAssignment): void {
+    const leftMs = known.expiresAtMs - this.#deps.nowMs();
+    if (leftMs > 0) this.#deps.cache.put(cacheKey(user), toCachedValue(known), leftMs);
+  }
+
+  /** False when this process has given the user another one since. */
+  isLatest(user: ExperimentUser, own: KnownAssignment): boolean {
+    const known = this.get(user);
+    return known === undefined || known === own;
+  }
+
+  /** @returns the other instance's assignment that came first; undefined when the own one holds */
+  async claim(user: ExperimentUser, own: KnownAssignment): Promise<KnownAssignment | undefined> {
+    const { cache, isCacheShared, nowMs, counts } = this.#deps;
+    if (!isCacheShared || !cache.isConnected()) return undefined;
+    const value = toCachedValue(own);
+    const readServed = (held: string) => {
+      const known = this.#read(user, held);
+      return known && judge(known, user.experiment, nowMs()) === 'valid' ? known : undefined;
+    };
+    try {
+      const leftMs = own.expiresAtMs - nowMs();
+      const isServed = (held: string) => readServed(held) !== undefined;
+      const winner = await claimInCache(cache, cacheKey(user), value, leftMs, isServed);
+      const isLost = winner !== undefined && winner !== value;
+      counts.claims[isLost ? 'lost' : 'won']++;
+      return isLost ? readServed(winner) : undefined;
+    } catch {
+      counts.claims.failed++;
+      return undefined; // The cache is away too; its adapter counts and logs that.
+    }
+  }
+
+  /** A cache is not trusted: its value must be an id that verifies, of this very user. */
+  #read({ experiment, userId }: ExperimentUser, value: string | undefined): KnownAssignment | undefined {
+    if (!value) return undefined;
+    const { assignmentId, standing } = parseCachedValue(value);
+    const fields = this.#deps.ids.verify(assignmentId);
+    if (!fields || fields.companyId !== experiment.companyId) return undefined;
+    if (fields.experimentId !== experiment.id || fields.userId !== userId) return undefined;
+    return toKnownAssignment(assignmentId, fields, experiment, standing);
+  }
+}
+
+const cacheKey = ({ experiment, userId }: ExperimentUser) =>
+  assignmentCacheKey(experiment.companyId, experiment.id, userId);
