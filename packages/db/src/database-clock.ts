@@ -25,6 +25,8 @@ export interface DatabaseClockOptions extends OffsetClockOptions {
 export interface DatabaseClock {
   /** Whole milliseconds since the epoch, never smaller than the answer before. */
   nowMs(): number;
+  /** For metrics: since the offset was measured, or since the clock was made. */
+  offsetAgeMs(): number;
   /** @throws when the database cannot be asked; the offset in force stays */
   refresh(): Promise<void>;
   close(): Promise<void>;
@@ -47,6 +49,7 @@ export function createOffsetClock(readMs: () => Promise<number>, options: Offset
   const { monotonicMs, pollMs, startMs, log } = options;
   let offsetMs = startMs === undefined ? undefined : startMs - monotonicMs();
   let lastMs = Number.NEGATIVE_INFINITY;
+  let measuredAtMs = monotonicMs();
   let refreshing: Promise<void> | undefined;
 
   const refresh = () => {
@@ -54,6 +57,7 @@ export function createOffsetClock(readMs: () => Promise<number>, options: Offset
       .then((measured) => {
         if (offsetMs === undefined || measured < offsetMs - followStepMs) lastMs = Number.NEGATIVE_INFINITY;
         offsetMs = measured;
+        measuredAtMs = monotonicMs();
       })
       .finally(() => {
         refreshing = undefined;
@@ -72,6 +76,7 @@ export function createOffsetClock(readMs: () => Promise<number>, options: Offset
       lastMs = Math.max(lastMs, Math.floor(monotonicMs() + offsetMs));
       return lastMs;
     },
+    offsetAgeMs: () => monotonicMs() - measuredAtMs,
     refresh,
     close: async () => {
       clearInterval(timer);

@@ -25,8 +25,18 @@ export interface OpenDatabaseOptions {
   readonly log: DatabaseLog;
 }
 
+/** Connections of a pool at this moment. */
+export interface PoolCounts {
+  readonly total: number;
+  readonly idle: number;
+  /** Callers that wait for a connection. */
+  readonly waiting: number;
+}
+
 export interface OpenedDatabase {
   readonly db: Kysely<Database>;
+  /** For metrics. */
+  poolCounts(): PoolCounts;
   /** Waits for running transactions, but no longer than two seconds; safe to call twice. */
   close(): Promise<void>;
 }
@@ -49,6 +59,7 @@ export function openDatabase(options: OpenDatabaseOptions): OpenedDatabase {
   const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool: discardBrokenClients(pool) }) });
   return {
     db,
+    poolCounts: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     close: () => {
       closing ??= closeWithin(db, limits.databaseCloseTimeoutMs, options.log);
       return closing;

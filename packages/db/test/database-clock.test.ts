@@ -34,6 +34,7 @@ t.test("time is the server's, also between refreshes and with a slow network", a
   t.equal(clock.nowMs(), 1_700_000_000_080);
   fake.advance(1_000);
   t.equal(clock.nowMs(), 1_700_000_001_080);
+  t.equal(clock.offsetAgeMs(), 1_000);
 });
 
 t.test('a first guess holds until the first refresh succeeds', async (t) => {

@@ -30,6 +30,22 @@ async function readBatches(db: Kysely<Database>) {
 
 t.test('the database', (t) =>
   forEachStore(t, async (t, { db, kind, target, open }) => {
+    t.test('a pool tells its connections and who waits for one', async (t) => {
+      const { db: pooled, poolCounts, close } = openDatabase({ ...target, max: 1, log: quiet });
+      t.teardown(close);
+      t.strictSame(poolCounts(), { total: 0, idle: 0, waiting: 0 }, 'it connects on first use');
+      await pooled.connection().execute(async (held) => {
+        await sql`select 1`.execute(held);
+        const second = sql`select 1`.execute(pooled);
+        // The second has asked by the next turn.
+        await new Promise((resolve) => setImmediate(resolve));
+        t.strictSame(poolCounts(), { total: 1, idle: 0, waiting: 1 });
+        void second.catch(() => undefined);
+      });
+      await sql`select 1`.execute(pooled);
+      t.match(poolCounts(), { total: 1, waiting: 0 });
+    });
+
     t.test('values come back as numbers, days as text, bytes as buffers', async (t) => {
       const { rows } =
         await sql`select 9007199254740991::int8 as int8, sum(x) as total, date '2026-02-28' as day,
