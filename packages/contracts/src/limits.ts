@@ -123,6 +123,37 @@ export const limits = {
   recordSweepTimeoutMs: 1_000,
   /** One record: an assignment id and a context in its longest spelling. */
   recordBytesMax: 262_144,
+  /** Before a broadcast is dropped: bytes that the NATS server has not confirmed to have read. */
+  busUnconfirmedBytesMax: 33_554_432,
+  busConfirmIntervalBytes: 1_048_576,
+  busRespondersInFlightMax: 64,
+  natsConnectTimeoutMs: 2_000,
+  /** Between two attempts to connect; up to as much again is added by chance. */
+  natsReconnectDelayMs: 250,
+  /** A server that hangs is given up after as many unanswered pings, at the next one: 6 s. */
+  natsPingIntervalMs: 2_000,
+  natsPingsOutMax: 2,
+  /** For one JetStream call: the acknowledgement of a message, a change of a stream. */
+  natsCallTimeoutMs: 5_000,
+  /** How long a new subscription waits for the server to know it. */
+  natsSubscribeTimeoutMs: 1_000,
+  natsCloseTimeoutMs: 2_000,
+  eventsInFlightMax: 256,
+  eventsStreamBytes: 1_073_741_824,
+  eventsStreamAgeMs: 604_800_000,
+  recordsStreamBytes: 1_073_741_824,
+  streamDuplicateWindowMs: 120_000,
+  recordsPerDrainBytesMax: 16_777_216,
+  recordsPollMs: 500,
+  /** A group whose consumer is silent for this long goes to another; a long handler says in between that it works. */
+  recordsAckWaitMs: 30_000,
+  recordsWorkingIntervalMs: 10_000,
+  /** Records handed out and not yet acknowledged, over all consumers. */
+  recordsAckPendingMax: 5_000,
+  /** A group that was rejected comes again after this, doubled each time up to the other. */
+  recordsRetryDelayMs: 500,
+  recordsRetryDelayMsMax: 30_000,
+  recordsWatchIntervalMs: 2_000,
 
   // Learner
   learnerPartitions: 16,
@@ -138,6 +169,9 @@ export const limits = {
   rebuildPageFactsMax: 20_000,
   rebuildCompareRowsMax: 5_000,
   learnerPollMs: 250,
+  /** Between two counts of what the EVENTS stream does not have yet, and commits of a partition counted. */
+  learnerUnpublishedLookMs: 2_000,
+  learnerUnpublishedBatchesMax: 2_000,
   learnerStateIntervalMs: 250,
   learnerCachedStatesMax: 2_000,
   learnerCachedBytesMax: 268_435_456,

@@ -1,5 +1,6 @@
-import { type SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 
+const kinds = { internal: SpanKind.INTERNAL, client: SpanKind.CLIENT, server: SpanKind.SERVER };
 const tracer = trace.getTracer('@bandit/http');
 
 /**
@@ -7,10 +8,15 @@ const tracer = trace.getTracer('@bandit/http');
  * work runs as it is.
  *
  * @param name of the wait, never with a value in it
+ * @param kind `client` asks another process, `server` answers one
  */
-export async function spanAround<T>(name: string, work: () => Promise<T>, kind?: SpanKind): Promise<T> {
+export async function spanAround<T>(
+  name: string,
+  work: () => Promise<T>,
+  kind: keyof typeof kinds = 'internal',
+): Promise<T> {
   if (trace.getActiveSpan() === undefined) return work();
-  return tracer.startActiveSpan(name, kind === undefined ? {} : { kind }, async (span) => {
+  return tracer.startActiveSpan(name, { kind: kinds[kind] }, async (span) => {
     try {
       return await work();
     } catch (error) {

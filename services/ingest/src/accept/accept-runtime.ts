@@ -14,6 +14,7 @@ import {
   type OpenedDatabase,
   resolveAssignments,
 } from '@bandit/db';
+import { spanAround } from '@bandit/http';
 import { type AcceptPassDeps, type AcceptResult, acceptInPasses } from './accept-in-passes.ts';
 import type { AcceptMetrics, EventOutcome } from './accept-metrics.ts';
 import { commitInRounds } from './commit-in-rounds.ts';
@@ -44,14 +45,17 @@ export function createAcceptRuntime(deps: AcceptDeps): AcceptRuntime {
     rowsMax: limits.groupCommitRowsMax,
     queueMax: limits.groupCommitQueueMax,
     inFlightMax: limits.groupCommitInFlightMax,
-    commit: (items) => commitGroup(deps, items),
+    commit: (items) => {
+      const end = deps.metrics?.startCommit();
+      return commitGroup(deps, items).finally(end);
+    },
     onCommit: ({ nRows, error }) => deps.metrics?.observeCommit(nRows, error !== undefined),
   });
   deps.metrics?.watchQueue(() => groupCommit.depth());
   const submit = (items: readonly AcceptItem[]) =>
     commitInRounds<PromiseSettledResult<AcceptVerdict>>(
       items,
-      (leaders) => groupCommit.submitMany(leaders),
+      (leaders) => spanAround('events commit', () => groupCommit.submitMany(leaders)),
       (result) => (result.status === 'fulfilled' ? result.value : undefined),
       (winner) => ({ status: 'fulfilled', value: { ...winner, isWon: false } }),
     );

@@ -15,10 +15,12 @@ import {
   listWaitingPartitions,
   type OpenedDatabase,
 } from '@bandit/db';
+import { spanAround } from '@bandit/http';
 import { createFoldLanes } from './fold-lanes.ts';
 import type { LearnerLog } from './learner-log.ts';
 import { readRefreshRequest, readWakePartition } from './learner-messages.ts';
 import type { LearnerMetrics } from './learner-metrics.ts';
+import { createLearnerStanding } from './learner-standing.ts';
 import { createNetworkTrainer, type NetworkTrainer } from './network-trainer.ts';
 import { createPartitionLanes, type PartitionLanes } from './partition-lanes.ts';
 import { ownAllPartitions, type PartitionOwner, sharePartitions } from './partition-owner.ts';
@@ -100,10 +102,11 @@ function createParts(deps: LearnerDeps): Parts {
   const { db, bus, log, nowMs, metrics, randomBytes } = deps;
   const pollMs = deps.pollMs ?? limits.learnerPollMs;
   const owns = (partition: number) => parts.owner?.owns(partition) ?? false;
-  const rebuilds = createSharedRebuilds({ db, bus, randomBytes });
+  const rebuilds = createSharedRebuilds({ db, bus, randomBytes, metrics });
   const trainer = createNetworkTrainer({
     makeSeed: () => Buffer.from(randomBytes(4)).readUInt32LE(0) >>> 1,
     log,
+    metrics,
     onTrained: (partition) => parts.folding.kick(partition),
   });
   const publishing = createPartitionLanes({
@@ -126,7 +129,8 @@ async function subscribe(bus: Bus, { owns, folding, rebuilds }: Parts): Promise<
     if (partition !== undefined && owns(partition)) folding.kick(partition);
   };
   const refresh = async (payload: Uint8Array) => {
-    const { version } = await rebuilds.run(readRefreshRequest(payload));
+    const key = readRefreshRequest(payload);
+    const { version } = await spanAround('learner refresh', () => rebuilds.run(key), 'server');
     return Buffer.from(JSON.stringify({ version }));
   };
   return [await bus.subscribe(subjects.wakeAll, wake), await bus.respond(subjects.refresh, refresh)];
@@ -135,18 +139,16 @@ async function subscribe(bus: Bus, { owns, folding, rebuilds }: Parts): Promise<
 /** Looks for work that no message told of; one look at a time. */
 function createPoller(deps: LearnerDeps, parts: Parts) {
   let running: Promise<void> | undefined;
-  let hasLooked = false;
+  const nPartitions = () => parts.owner?.owned().length ?? 0;
+  const standing = createLearnerStanding({ ...deps, nPartitions });
   const look = async (): Promise<void> => {
     const waiting = await listWaitingPartitions(deps.db);
-    const nowMs = deps.nowMs();
-    const oldestAtMs = Math.min(nowMs, ...waiting.map((one) => one.oldestAtMs));
-    deps.metrics?.setLag((nowMs - oldestAtMs) / 1_000);
-    deps.metrics?.setPartitions(parts.owner?.owned().length ?? 0);
+    standing.note(waiting);
     parts.trainer.keepOnly(parts.owns);
     for (const { partition } of waiting) if (parts.owns(partition)) parts.folding.kick(partition);
-    hasLooked = true;
-    if (!deps.bus.isConnected()) return;
     const unpublished = await listUnpublishedPartitions(deps.db);
+    await standing.noteUnpublished(unpublished.length > 0);
+    if (!deps.bus.isConnected()) return;
     for (const partition of unpublished) if (parts.owns(partition)) parts.publishing.kick(partition);
   };
   return {
@@ -158,6 +160,6 @@ function createPoller(deps: LearnerDeps, parts: Parts) {
         });
     },
     settle: async (): Promise<void> => running,
-    hasLooked: (): boolean => hasLooked,
+    hasLooked: standing.hasLooked,
   };
 }

@@ -11,6 +11,7 @@ import { limits } from '@bandit/contracts';
 import type { Learner, TrainingJob } from '@bandit/core';
 import type { ExperimentKey, NewSwap } from '@bandit/db';
 import type { LearnerLog } from './learner-log.ts';
+import type { LearnerMetrics } from './learner-metrics.ts';
 
 export interface NetworkTrainer {
   /** Queues a training round if one is due and none is under way. */
@@ -29,6 +30,7 @@ export interface TrainerOptions {
   readonly makeSeed: () => number;
   readonly log: LearnerLog;
   readonly onTrained: (partition: number) => void;
+  readonly metrics?: Pick<LearnerMetrics, 'startTraining'> | undefined;
 }
 
 interface Round {
@@ -56,9 +58,14 @@ export function createNetworkTrainer(options: TrainerOptions): NetworkTrainer {
     if (round === undefined) return;
     isBusy = true;
     worker ??= new Worker(new URL('./train-worker.ts', import.meta.url));
+    const end = options.metrics?.startTraining();
     trainOnce(worker, round.job)
-      .then((network) => finish(round, network))
+      .then((network) => {
+        end?.(false);
+        finish(round, network);
+      })
       .catch((error: unknown) => {
+        end?.(!isClosed);
         if (!isClosed)
           options.log.warn({ err: error, experimentId: round.key.experimentId }, 'training failed');
         void worker?.terminate();

@@ -118,6 +118,9 @@ await t.test('from the 201 of a conversion to the new policy everywhere', async 
         .where('experiment_id', '=', experimentId)
         .executeTakeFirstOrThrow();
       t.equal(row.version, versions[0]);
+      const text = await registry.metrics();
+      t.match(text, /^bandit_learner_rebuild_seconds_count 1$/m, 'one run, measured once');
+      t.match(text, /^bandit_learner_rebuild_failures_total 0$/m);
     });
   });
 });
@@ -153,7 +156,8 @@ await t.test('a neural experiment trains beside learning, and the swap is on rec
     const db = open({ max: 6 });
     const bus = startBus(t);
     const { world, experimentId } = await createScene(db, 'n1', bus, 'NEURAL_CONTEXTUAL');
-    const runtime = createRuntime(t, db, bus);
+    const registry = new Registry();
+    const runtime = createRuntime(t, db, bus, { metrics: createLearnerMetrics(registry) });
     await runtime.start();
     const rng = createRng(7);
     const look = () =>
@@ -167,6 +171,7 @@ await t.test('a neural experiment trains beside learning, and the swap is on rec
     }
     const swaps = await look();
     t.match(swaps[0], { seq: 1, n_steps: Number });
+    t.match(await registry.metrics(), /^bandit_learner_training_seconds_count [1-9]/m);
     await checkCounts(t, db);
   });
 });

@@ -1,4 +1,5 @@
 import { ApiError, type Bus, limits, subjects } from '@bandit/contracts';
+import { spanAround } from '@bandit/http';
 import { Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { safeParse } from 'secure-json-parse';
@@ -17,11 +18,10 @@ export async function refreshExperiment(
   experimentId: string,
 ): Promise<number> {
   const request = Buffer.from(JSON.stringify({ companyId, experimentId }));
-  const reply = await bus
-    .request(subjects.refresh, request, limits.refreshTimeoutMs)
-    .catch((cause: unknown) => {
-      throw new ApiError('STORE_UNAVAILABLE', 'no learner answered; try again later', { cause });
-    });
+  const ask = () => bus.request(subjects.refresh, request, limits.refreshTimeoutMs);
+  const reply = await spanAround('refresh request', ask, 'client').catch((cause: unknown) => {
+    throw new ApiError('STORE_UNAVAILABLE', 'no learner answered; try again later', { cause });
+  });
   const answer: unknown = safeParse(Buffer.from(reply).toString('utf8'));
   if (Value.Check(answerSchema, answer)) return answer.version;
   throw new ApiError('STORE_UNAVAILABLE', 'the learner could not rebuild the state; try again later');

@@ -100,3 +100,27 @@ export async function listUnpublishedPartitions(db: Kysely<Database>): Promise<n
     .execute();
   return rows.map((row) => row.partition);
 }
+
+export interface UnpublishedLag {
+  /** When the oldest of them was written. */
+  readonly oldestAtMs: number;
+  /** Events of the first `batchesMax` batches of each partition. */
+  readonly nEvents: number;
+}
+
+/** How far the EVENTS stream is behind; undefined when every learned event is on it. */
+export async function measureUnpublished(
+  db: Kysely<Database>,
+  batchesMax: number,
+): Promise<UnpublishedLag | undefined> {
+  const { rows } = await sql<{ oldest_at: Date | null; n_events: number | null }>`
+    select min(b.created_at) filter (where b.n_events > 0) as oldest_at, sum(b.n_events)::float8 as n_events
+    from learner_partitions p
+    cross join lateral (
+      select created_at, n_events from fact_batches b
+      where b.partition = p.partition and b.batch > p.published_batch and b.batch <= p.cursor_batch
+      order by b.batch limit ${batchesMax}
+    ) b`.execute(db);
+  const { oldest_at: oldestAt, n_events: nEvents } = rows[0]!;
+  return oldestAt === null ? undefined : { oldestAtMs: oldestAt.getTime(), nEvents: nEvents ?? 0 };
+}

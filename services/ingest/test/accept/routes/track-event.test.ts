@@ -319,5 +319,7 @@ await t.test('what came in is counted by type and outcome', async (t) => {
   const text = await registry.metrics();
   t.match(text, /bandit_events_total\{type="CONVERSION",outcome="duplicate"\} \d/);
   t.match(text, /bandit_events_total\{type="CUSTOM",outcome="created"\} 400/);
-  t.match(text, /bandit_event_commit_rows_count \d+/);
+  const count = (name: string) => Number(new RegExp(`^${name}_count (\\d+)$`, 'm').exec(text)?.[1]);
+  t.ok(count('bandit_event_commit_rows') > 0);
+  t.equal(count('bandit_event_commit_seconds'), count('bandit_event_commit_rows'), 'each commit is timed');
 });
