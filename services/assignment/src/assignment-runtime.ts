@@ -129,12 +129,17 @@ const nonceBytes = 16;
 const lastRecordsMs = limits.shutdownTimeoutMs / 5;
 
 function createRecorder(deps: AssignmentRuntimeDeps): Recorder {
+  const { directory } = deps;
   return new Recorder({
     store: deps.store ?? createAssignmentStore(deps.db),
     records: deps.records,
-    isLive: ({ companyId, experimentId, treatmentId }) =>
-      deps.directory.findExperiment(companyId, experimentId)?.treatments.find(({ id }) => id === treatmentId)
-        ?.isLive ?? true,
+    configuration: {
+      reloadConfiguration: directory.poll,
+      isLive: ({ companyId, experimentId, treatmentId }) => {
+        const experiment = directory.findExperiment(companyId, experimentId);
+        return experiment?.treatments.find(({ id }) => id === treatmentId)?.isLive ?? true;
+      },
+    },
     wake: (partition) => deps.bus.publish(subjects.wake(partition), wakePayload({ partition })),
     nowMs: deps.nowMs,
     log: deps.log,

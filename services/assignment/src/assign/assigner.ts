@@ -94,7 +94,7 @@ export class Assigner {
     if (judge(stands, experiment, nowMs()) !== 'valid') return;
     const user = { experiment, userId: row.userId };
     const known = this.#users.get(user);
-    if (known?.standing === 'settled') return;
+    if (known?.standing === 'settled' && known.assignmentId !== stands.assignmentId) return;
     if (known) this.#users.remember(user, stands);
     this.#users.share(user, stands);
   }

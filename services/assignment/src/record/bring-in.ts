@@ -11,6 +11,9 @@ export interface BringInDeps {
   commit(rows: readonly NewAssignment[]): Promise<readonly CommitOutcome[]>;
   /** Records decisions that come in after the one that followed them. */
   insertSuperseded(rows: readonly NewAssignment[]): Promise<unknown>;
+  /** Brings the configuration up to date. Never rejects. */
+  reloadConfiguration(): Promise<void>;
+  /** Is this treatment served, as far as this process knows? */
   isLive(of: Pick<NewAssignment, 'companyId' | 'experimentId' | 'treatmentId'>): boolean;
 }
 
@@ -35,6 +38,8 @@ export async function bringIn(deps: BringInDeps, rows: readonly NewAssignment[])
       left.map(({ row }) => row),
       deps.commit,
     );
+    // Whose treatment was removed is asked of what holds now: few rows lose, and it decides about a trial.
+    if (reached.some(({ kind }) => kind === 'held')) await deps.reloadConfiguration();
     for (const [i, { row, index }] of left.entries()) {
       const outcome = reached[i]!;
       if (outcome.kind === 'again') again.push({ row, index });

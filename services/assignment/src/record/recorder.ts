@@ -18,6 +18,7 @@ import {
   type NewAssignment,
   sqlStateOf,
 } from '@bandit/db';
+import { spanAround } from '@bandit/http';
 import type { AssignmentStore } from './assignment-store.ts';
 import type { BreakerDeps } from './breaker.ts';
 import { type BringInDeps, bringIn, type LateOutcome } from './bring-in.ts';
@@ -53,8 +54,7 @@ export interface RecorderDeps {
   store: AssignmentStore;
   /** undefined: there is no such stream (embedded default). */
   records?: Pick<RecordStream, 'put'> | undefined;
-  /** Is this treatment served, as far as this process knows? */
-  isLive: BringInDeps['isLive'];
+  configuration: Pick<BringInDeps, 'isLive' | 'reloadConfiguration'>;
   /** Facts of this learner partition were committed. */
   wake(partition: number): void;
   nowMs(): number;
@@ -119,7 +119,7 @@ export class Recorder {
    */
   async record(row: NewAssignment): Promise<RecordOutcome> {
     if (this.#gate.isShut()) return { kind: 'away', isSent: false, pending: undefined };
-    const pending = this.#groupCommit.submit(row);
+    const pending = spanAround('assignment commit', () => this.#groupCommit.submit(row));
     const waited = await this.#gate.wait(pending);
     if (waited.kind === 'answered') return waited.answer;
     if (waited.kind === 'late') return { kind: 'away', isSent: true, pending };
@@ -164,12 +164,12 @@ export class Recorder {
 
   /** As `bringIn`, for rows of RECORDS. */
   async bringIn(rows: readonly NewAssignment[]): Promise<LateOutcome[]> {
-    const { store, isLive } = this.#deps;
+    const { store, configuration } = this.#deps;
     const insertSuperseded = async (late: readonly NewAssignment[]) => {
       await store.insertSuperseded(late);
       this.#wakeAll(late);
     };
-    return bringIn({ commit: (group) => this.#commit(group), insertSuperseded, isLive }, rows);
+    return bringIn({ ...configuration, commit: (group) => this.#commit(group), insertSuperseded }, rows);
   }
 
   /** Decisions that were answered and that this process has yet to bring in. */

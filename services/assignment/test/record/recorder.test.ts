@@ -118,7 +118,7 @@ function createWorld(change: Partial<ConstructorParameters<typeof Recorder>[0]> 
     store: fake.store,
     wake: (partition) => void woken.push(partition),
     nowMs: () => nowMs,
-    isLive: () => true,
+    configuration: { isLive: () => true, reloadConfiguration: async () => undefined },
     log: { info: log, warn: log, error: log },
     commitTimeoutMs: 60_000,
     probeIntervalMs: 3_600_000,
