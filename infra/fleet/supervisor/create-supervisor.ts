@@ -45,8 +45,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     for (const slot of slots) {
       if (isStopping) return;
       if (!(await slot.replace()) && !isStopping) {
-        const name = slot.plan.name;
-        log.error({ process: name }, 'the new process was not ready in time: the old ones stay from here on');
+        const { name } = slot.plan;
+        log.error({ name }, 'the new process was not ready in time: the old ones stay from here on');
         return;
       }
     }

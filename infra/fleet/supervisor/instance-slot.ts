@@ -83,7 +83,7 @@ export class InstanceSlot {
     const livedMs = Math.round(this.#deps.monotonicMs() - run.startedAtMs);
     this.#backoffMs = nextBackoffMs(this.#backoffMs, livedMs);
     const details = {
-      process: this.plan.name,
+      name: this.plan.name,
       pid: run.pid,
       code,
       signal,

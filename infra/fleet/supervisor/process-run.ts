@@ -74,7 +74,7 @@ export function startRun(plan: ProcessPlan, socketPath: string, deps: RunDeps): 
       void followReadiness(instance, socketPath, over.signal, (state) => {
         if (state === 'ready') resolve(true);
         const level = state === 'ready' ? 'info' : 'warn';
-        log[level]({ process: plan.name, pid: child.pid, state }, 'the state of a process changed');
+        log[level]({ name: plan.name, pid: child.pid, state }, 'the state of a process changed');
       });
     });
     void ended.then(() => resolve(false));
@@ -107,7 +107,7 @@ async function stopRun(
   }
   child.kill('SIGTERM');
   const timer = setTimeout(() => {
-    log.error({ process: instance.name, pid: child.pid }, 'a process did not end in time and is killed');
+    log.error({ name: instance.name, pid: child.pid }, 'a process did not end in time and is killed');
     child.kill('SIGKILL');
   }, limits.instanceStopTimeoutMs);
   const ending = await ended;

@@ -210,7 +210,7 @@ t.test('what ends at once waits longer each time; what does not listen to SIGTER
   t.equal((await fetch(`${gateway.url}/experiments`)).status, 503, 'who is not ready is not asked');
   const pids = Object.values(supervisor.pids());
   await supervisor.stop();
-  t.ok(lines.some((line) => /"process":"assignment-1".*did not end in time and is killed/.test(line)));
+  t.ok(lines.some((line) => /"name":"assignment-1".*did not end in time and is killed/.test(line)));
   t.notOk(pids.some(isAlive));
 });
 
