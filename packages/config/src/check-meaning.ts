@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import type { ConfigNeeds, StoreVariable } from './config-needs.ts';
 import { splitList } from './split-list.ts';
 
 const secretCharsMin = 32;
@@ -12,12 +13,15 @@ const sessionSecrets = ['NEXTAUTH_SECRET', 'AUTH_SECRET', 'JWT_SECRET'] as const
 type Given = Readonly<Record<string, unknown>>;
 
 /** What a schema cannot say. @returns a sentence for each mistake */
-export function checkMeaning(given: Given, isProduction: boolean): string[] {
+export function checkMeaning(given: Given, isProduction: boolean, needs: ConfigNeeds): string[] {
   return [
-    ...(isProduction ? checkSecrets(given) : []),
+    ...checkNeeds(given, needs),
+    ...(isProduction ? checkSecrets(given, needs.sessions !== false) : []),
     ...checkUrl(given, 'DATABASE_URL', ['postgres:', 'postgresql:']),
+    ...checkUrls(given, 'NATS_URL', ['nats:', 'tls:']),
+    ...checkUrls(given, 'REDIS_URL', ['redis:', 'rediss:']),
     ...checkUrl(given, 'AI_BASE_URL', ['http:', 'https:']),
-    ...checkUnsupported(given),
+    ...checkSocket(given),
     ...checkProxies(given),
     ...checkOrigins(given),
     ...checkAi(given),
@@ -31,7 +35,7 @@ export function isLoopbackHost(host: unknown): boolean {
 }
 
 /** Only in production: on a laptop a short secret is nobody's risk, and often the one that the dashboard already has. */
-function checkSecrets(given: Given): string[] {
+function checkSecrets(given: Given, hasSessions: boolean): string[] {
   const why = 'in production (NODE_ENV=production, a HOST that is not loopback, or DATABASE_URL set)';
   const faults = [...requiredInProduction, ...sessionSecrets].flatMap((name) => checkStrength(given, name));
   const token = given.PLATFORM_TOKEN;
@@ -44,7 +48,7 @@ function checkSecrets(given: Given): string[] {
     if (given[name] === undefined)
       faults.push(`${name} must be set ${why}: at least ${secretCharsMin} characters`);
   }
-  if (sessionSecrets.every((name) => given[name] === undefined)) {
+  if (hasSessions && sessionSecrets.every((name) => given[name] === undefined)) {
     faults.push(`one of ${sessionSecrets.join(', ')} must be set ${why}: else nobody could sign in`);
   }
   return faults;
@@ -72,17 +76,47 @@ function checkUrl(given: Given, name: string, protocols: readonly string[]): str
     : [`${name} must be a URL that starts with ${protocols.map((p) => `${p}//`).join(' or ')}`];
 }
 
-function checkUnsupported(given: Given): string[] {
-  return ['NATS_URL', 'REDIS_URL']
-    .filter((name) => given[name] !== undefined)
-    .map((name) => `${name} is not supported by this version, which runs as one process: unset it`);
+/** As `checkUrl`, of a comma-separated list whose parts are of one kind. The values may hold passwords: none is shown. */
+function checkUrls(given: Given, name: string, protocols: readonly string[]): string[] {
+  const parts = listOf(given[name]);
+  const isRight = parts.every((part) => URL.canParse(part) && protocols.includes(new URL(part).protocol));
+  const isOneKind = new Set(parts.map((part) => part.slice(0, part.indexOf(':')))).size <= 1;
+  const kinds = protocols.map((protocol) => `${protocol}//`).join(' or ');
+  return isRight && isOneKind
+    ? []
+    : [`${name} must be one URL, or several of one kind separated by commas, that start with ${kinds}`];
+}
+
+function checkNeeds(given: Given, { stores = {} }: ConfigNeeds): string[] {
+  return (Object.keys(stores) as StoreVariable[])
+    .filter((name) => given[name] === undefined)
+    .map((name) => `${name} must be set: ${stores[name]}`);
+}
+
+/** What a Unix socket's address may hold, less the byte that ends it. */
+const socketPathBytesMax = 107;
+
+function checkSocket(given: Given): string[] {
+  const path = given.LISTEN_SOCKET;
+  if (typeof path !== 'string') return [];
+  const isRight = path.startsWith('/') && Buffer.byteLength(path) <= socketPathBytesMax;
+  return isRight
+    ? []
+    : [
+        `LISTEN_SOCKET must be an absolute path of at most ${socketPathBytesMax} bytes, got ${JSON.stringify(path)}`,
+      ];
 }
 
 function checkProxies(given: Given): string[] {
-  return listOf(given.TRUSTED_PROXIES)
-    .filter((part) => !isCidr(part))
+  const parts = listOf(given.TRUSTED_PROXIES);
+  // A connection that was just cut has no address either: on a port, `unix` would believe whoever hangs up.
+  if (parts.includes('unix') && given.LISTEN_SOCKET === undefined)
+    return ['TRUSTED_PROXIES may name unix only with LISTEN_SOCKET'];
+  return parts
+    .filter((part) => part !== 'unix' && !isCidr(part))
     .map(
-      (part) => `TRUSTED_PROXIES must be CIDRs such as 10.0.0.0/8 or ::1/128, got ${JSON.stringify(part)}`,
+      (part) =>
+        `TRUSTED_PROXIES must be CIDRs such as 10.0.0.0/8 or ::1/128, or unix, got ${JSON.stringify(part)}`,
     );
 }
 

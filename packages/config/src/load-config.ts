@@ -1,6 +1,7 @@
 import envSchema from 'env-schema';
 import { checkMeaning, isLoopbackHost } from './check-meaning.ts';
 import { ConfigError } from './config-error.ts';
+import type { ConfigNeeds } from './config-needs.ts';
 import { configSchema, type Environment, secretNames } from './schema.ts';
 import { splitList } from './split-list.ts';
 
@@ -11,6 +12,21 @@ export interface Config {
   readonly dataDir: string;
   /** undefined: the embedded database. */
   readonly databaseUrl: string | undefined;
+  /** undefined: the bus inside this process. Several URLs by comma. */
+  readonly natsUrl: string | undefined;
+  readonly natsReplicas: number;
+  readonly natsPrefix: string | undefined;
+  /** undefined: the cache inside this process. Several URLs by comma. */
+  readonly redisUrl: string | undefined;
+  readonly databasePoolMax: number;
+  /** Path of a Unix socket instead of host and port. */
+  readonly listenSocket: string | undefined;
+  readonly ingestParts: readonly ('accept' | 'learner')[];
+  /** undefined: for ever. */
+  readonly retentionMs: number | undefined;
+  readonly instances: Readonly<Record<'assignment' | 'ingest' | 'learner' | 'management', number>>;
+  /** In development the schema is brought up to date at start; in production by a command. */
+  readonly isMigratedAtStart: boolean;
   readonly isProduction: boolean;
   readonly bootstrapAdminEmail: string;
   readonly platformToken: string | undefined;
@@ -39,7 +55,10 @@ export interface AiConfig {
  * @param env usually process.env; variables that are set but empty count as not set
  * @throws ConfigError listing every mistake at once: name, value (never a secret's) and what is allowed
  */
-export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
+export function loadConfig(
+  env: Readonly<Record<string, string | undefined>>,
+  needs: ConfigNeeds = {},
+): Config {
   const given = Object.fromEntries(
     Object.entries(env).filter(
       ([name, value]) => Object.hasOwn(configSchema.properties, name) && value !== undefined && value !== '',
@@ -48,7 +67,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
   const { environment, mistakes } = readEnvironment(given);
   const isProduction =
     given.NODE_ENV === 'production' || given.DATABASE_URL !== undefined || !isLoopbackHost(given.HOST);
-  const all = [...mistakes, ...checkMeaning(given, isProduction)];
+  const all = [...mistakes, ...checkMeaning(given, isProduction, needs)];
   if (all.length > 0) throw new ConfigError(all);
   return present(environment as Environment, isProduction);
 }
@@ -85,6 +104,7 @@ function present(environment: Environment, isProduction: boolean): Config {
     port: environment.PORT,
     dataDir: environment.DATA_DIR,
     databaseUrl: environment.DATABASE_URL,
+    ...presentProcess(environment),
     isProduction,
     bootstrapAdminEmail: environment.BOOTSTRAP_ADMIN_EMAIL.toLowerCase(),
     platformToken: environment.PLATFORM_TOKEN,
@@ -101,6 +121,28 @@ function present(environment: Environment, isProduction: boolean): Config {
     rateLimitPerPeer: environment.RATE_LIMIT_PER_PEER,
   };
 }
+
+function presentProcess(environment: Environment) {
+  return {
+    natsUrl: environment.NATS_URL,
+    natsReplicas: environment.NATS_REPLICAS,
+    natsPrefix: environment.NATS_PREFIX,
+    redisUrl: environment.REDIS_URL,
+    databasePoolMax: environment.DATABASE_POOL_MAX,
+    listenSocket: environment.LISTEN_SOCKET,
+    ingestParts: splitList(environment.INGEST_PARTS) as ('accept' | 'learner')[],
+    retentionMs: environment.RETENTION_DAYS === 0 ? undefined : environment.RETENTION_DAYS * dayMs,
+    instances: {
+      assignment: environment.ASSIGNMENT_INSTANCES,
+      ingest: environment.INGEST_INSTANCES,
+      learner: environment.LEARNER_INSTANCES,
+      management: environment.MANAGEMENT_INSTANCES,
+    },
+    isMigratedAtStart: environment.NODE_ENV !== 'production',
+  };
+}
+
+const dayMs = 86_400_000;
 
 /** The secrets of a list; and the whole text as well, as a secret may hold a comma of its own. */
 function readSecrets(text: string | undefined): string[] {

@@ -7,6 +7,14 @@ const port = (fallback: number, description: string) =>
 const secret = (description: string) => Type.Optional(Type.String({ minLength: 1, description }));
 const text = (description: string) => Type.Optional(Type.String({ minLength: 1, description }));
 
+const instances = (service: string) =>
+  Type.Integer({
+    minimum: 1,
+    maximum: 64,
+    default: 1,
+    description: `Processes of ${service} that \`fleet\` starts.`,
+  });
+
 export const configSchema = Type.Object({
   NODE_ENV: Type.Optional(
     Type.String({
@@ -28,8 +36,47 @@ export const configSchema = Type.Object({
   DATABASE_URL: text(
     'postgres:// URL of a real Postgres 15 or later; without it the embedded database is used. Makes this a production start.',
   ),
-  NATS_URL: text('nats:// URL. Not supported by this version: setting it is refused.'),
-  REDIS_URL: text('redis:// URL. Not supported by this version: setting it is refused.'),
+  NATS_URL: text(
+    'nats:// or tls:// URL of NATS with JetStream, several of a cluster by comma; without it the bus stays inside one process.',
+  ),
+  NATS_REPLICAS: Type.Integer({
+    minimum: 1,
+    maximum: 5,
+    default: 1,
+    description: 'Copies of each stream; 3 on a cluster of three.',
+  }),
+  NATS_PREFIX: Type.Optional(
+    Type.String({
+      pattern: '^[A-Za-z0-9_-]{1,32}$',
+      description: 'Put before every subject and stream: several platforms on one NATS.',
+    }),
+  ),
+  REDIS_URL: text(
+    'redis:// or rediss:// URL of Redis 7.0 or later; several by comma are the nodes of a Redis Cluster. Without it each process caches for itself.',
+  ),
+  DATABASE_POOL_MAX: Type.Integer({
+    minimum: 2,
+    maximum: 100,
+    default: limits.databasePoolMax,
+    description:
+      'Most connections to Postgres that management keeps open; the other services need four each.',
+  }),
+  LISTEN_SOCKET: text('Path of a Unix socket to listen on instead of HOST and PORT.'),
+  INGEST_PARTS: Type.String({
+    enum: ['accept,learner', 'accept', 'learner'],
+    default: 'accept,learner',
+    description: 'What an ingest process does: take events, learn from them, or both.',
+  } as never),
+  RETENTION_DAYS: Type.Integer({
+    minimum: 0,
+    maximum: 3_650,
+    default: 0,
+    description: 'Days that single assignments and events are kept, learned sums stay; 0 = for ever.',
+  }),
+  ASSIGNMENT_INSTANCES: instances('assignment'),
+  INGEST_INSTANCES: instances('ingest'),
+  LEARNER_INSTANCES: instances('learner'),
+  MANAGEMENT_INSTANCES: instances('management'),
   BOOTSTRAP_ADMIN_EMAIL: Type.String({
     maxLength: limits.emailCharsMax,
     pattern: emailSchema.pattern as string,
@@ -40,7 +87,7 @@ export const configSchema = Type.Object({
     'Bearer token of POST /companies; without it the route answers 401. In production at least 16 characters.',
   ),
   TRUSTED_PROXIES: text(
-    'Comma-separated CIDRs whose x-user-email header is believed. Embedded default: loopback, and only for requests that no proxy forwarded. Production: nobody.',
+    'Comma-separated CIDRs whose x-user-email header is believed, or `unix` for the peers on LISTEN_SOCKET. Embedded default: loopback, and only for requests that no proxy forwarded. Production: nobody.',
   ),
   NEXTAUTH_SECRET: secret('Secret of NextAuth v4 cookies; several by comma, newest first, for rotation.'),
   AUTH_SECRET: secret('Secret of Auth.js v5 cookies; several by comma, newest first, for rotation.'),

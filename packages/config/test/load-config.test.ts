@@ -27,6 +27,16 @@ t.test('without any variable it is the embedded default on loopback', async (t) 
     port: 3000,
     dataDir: '.data',
     databaseUrl: undefined,
+    natsUrl: undefined,
+    natsReplicas: 1,
+    natsPrefix: undefined,
+    redisUrl: undefined,
+    databasePoolMax: 10,
+    listenSocket: undefined,
+    ingestParts: ['accept', 'learner'],
+    retentionMs: undefined,
+    instances: { assignment: 1, ingest: 1, learner: 1, management: 1 },
+    isMigratedAtStart: true,
     isProduction: false,
     bootstrapAdminEmail: 'admin@example.com',
     platformToken: undefined,
@@ -137,9 +147,18 @@ t.test('a wrong value is named with what was received and what is allowed', asyn
     [{ AI_PROVIDER: 'llama', AI_MODEL: 'x' }, /^AI_PROVIDER must be one of openai, anthropic, got "llama"$/],
     [{ AI_BASE_URL: 'file:///etc', AI_MODEL: 'x' }, /^AI_BASE_URL must be a URL that starts with http/],
     [{ AI_API_KEY: 'k' }, /^AI_MODEL must be set with AI_API_KEY$/],
-    [{ NATS_URL: 'nats://x' }, /^NATS_URL is not supported/],
-    [{ REDIS_URL: 'redis://x' }, /^REDIS_URL is not supported/],
+    [{ NATS_URL: 'http://x' }, /^NATS_URL must be one URL, .* that start with nats:\/\/ or tls:\/\/$/],
+    [{ NATS_URL: 'nats://a,tls://b' }, /^NATS_URL must be one URL, or several of one kind/],
+    [{ REDIS_URL: 'redis://a,b' }, /^REDIS_URL must be .* redis:\/\/ or rediss:\/\/$/],
+    [{ NATS_PREFIX: 'a.b' }, /^NATS_PREFIX /],
+    [{ NATS_REPLICAS: '6' }, /^NATS_REPLICAS /],
+    [{ INGEST_PARTS: 'all' }, /^INGEST_PARTS must be one of accept,learner, accept, learner, got "all"$/],
+    [{ LISTEN_SOCKET: 'here' }, /^LISTEN_SOCKET must be an absolute path .* got "here"$/],
+    [{ LISTEN_SOCKET: `/${'x'.repeat(107)}` }, /^LISTEN_SOCKET /],
+    [{ ASSIGNMENT_INSTANCES: '0' }, /^ASSIGNMENT_INSTANCES /],
+    [{ RETENTION_DAYS: '-1' }, /^RETENTION_DAYS /],
     [{ TRUSTED_PROXIES: '10.0.0.0/33' }, /^TRUSTED_PROXIES must be CIDRs .* got "10.0.0.0\/33"$/],
+    [{ TRUSTED_PROXIES: 'unix' }, /^TRUSTED_PROXIES may name unix only with LISTEN_SOCKET$/],
     [{ TRUSTED_PROXIES: '10.0.0.0/' }, /^TRUSTED_PROXIES/],
     [{ TRUSTED_PROXIES: '10.0.0.0/8/8' }, /^TRUSTED_PROXIES/],
     [{ TRUSTED_PROXIES: 'proxy.example.com' }, /^TRUSTED_PROXIES/],
@@ -162,7 +181,7 @@ t.test('every mistake is listed in one message', async (t) => {
     ASSIGNMENT_SECRET: undefined,
     DATABASE_URL: 'mysql://db',
     TRUSTED_PROXIES: 'a,b',
-    NATS_URL: 'nats://x',
+    NATS_URL: 'x://x',
   };
   const mistakes = mistakesOf(env);
   const names = ['PORT', 'LOG_LEVEL', 'ASSIGNMENT_SECRET', 'DATABASE_URL', 'NATS_URL'];
@@ -185,8 +204,8 @@ t.test('no message shows the value of a secret', async (t) => {
     NODE_ENV: 'production',
     PORT: 'x',
     DATABASE_URL: `mysql://user:${canary}@db/x`,
-    NATS_URL: `nats://user:${canary}@nats`,
-    REDIS_URL: `redis://:${canary}@redis`,
+    NATS_URL: `http://user:${canary}@nats`,
+    REDIS_URL: `http://:${canary}@redis`,
     PLATFORM_TOKEN: canary,
     NEXTAUTH_SECRET: canary,
     AUTH_SECRET: canary,
@@ -198,4 +217,29 @@ t.test('no message shows the value of a secret', async (t) => {
   const mistakes = mistakesOf(env);
   t.ok(mistakes.length >= 10, mistakes.join('\n'));
   t.notMatch(mistakes.join('\n'), canary);
+});
+
+t.test('a process of its own says which stores it misses, and what for', async (t) => {
+  const stores = { DATABASE_URL: 'it decides', NATS_URL: 'it carries' };
+  t.throws(() => loadConfig({ NATS_URL: 'nats://x' }, { stores }), {
+    name: 'ConfigError',
+    mistakes: ['DATABASE_URL must be set: it decides'],
+  });
+  const given = { ...production, DATABASE_URL: 'postgres://x', NATS_URL: 'nats://a:4222,nats://b:4222' };
+  t.equal(loadConfig(given, { stores }).natsUrl, given.NATS_URL);
+});
+
+t.test('where nobody signs in no session secret is asked for', async (t) => {
+  const env = { NODE_ENV: 'production', ASSIGNMENT_SECRET: strong('a') };
+  t.match(mistakesOf(env), [/NEXTAUTH_SECRET, AUTH_SECRET, JWT_SECRET must be set/]);
+  const config = loadConfig(env, { sessions: false });
+  t.equal(config.isMigratedAtStart, false);
+});
+
+t.test('lists and days arrive as what they mean', async (t) => {
+  const config = loadConfig({ INGEST_PARTS: 'learner', RETENTION_DAYS: '2' });
+  const behindGateway = loadConfig({ TRUSTED_PROXIES: 'unix', LISTEN_SOCKET: '/run/bandit/a.sock' });
+  t.strictSame(config.ingestParts, ['learner']);
+  t.equal(config.retentionMs, 172_800_000);
+  t.strictSame(behindGateway.trustedProxies, ['unix']);
 });

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { BlockList, isIP } from 'node:net';
 
 const loopback = ['127.0.0.0/8', '::1/128'];
+const unixPeers = 'unix';
 
 export interface ProxyTrust {
   /** True when `x-user-email` of a request from this socket peer may be believed. */
@@ -9,17 +10,22 @@ export interface ProxyTrust {
 }
 
 /**
- * @param cidrs who is trusted; undefined (nothing configured): nobody in production, else loopback, and then only for
+ * @param cidrs who is trusted, where the word `unix` stands for whoever can reach the process's Unix socket (which has no
+ *   peer address); undefined (nothing configured): nobody in production, else loopback, and then only for
  *   requests that no proxy forwarded: a Host that is not local or a Forwarded header means that someone put a proxy in
  *   front, behind which every client looks like loopback
  */
 export function createProxyTrust(cidrs: readonly string[] | undefined, isProduction: boolean): ProxyTrust {
   if (cidrs === undefined && isProduction) return { isTrusted: () => false };
-  const list = toBlockList(cidrs ?? loopback);
+  const list = toBlockList((cidrs ?? loopback).filter((cidr) => cidr !== unixPeers));
   const isConfigured = cidrs !== undefined;
+  const isUnixTrusted = cidrs?.includes(unixPeers) ?? false;
   return {
-    isTrusted: (peer, headers) =>
-      peer !== undefined && contains(list, peer) && (isConfigured || isUnforwarded(headers)),
+    isTrusted: (peer, headers) => {
+      // A Unix socket has no address to show; an empty one means the same.
+      if (peer === undefined || peer === '') return isUnixTrusted;
+      return contains(list, peer) && (isConfigured || isUnforwarded(headers));
+    },
   };
 }
 

@@ -302,3 +302,15 @@ t.test('no algorithm but HS256 signs a token', async (t) => {
   t.equal(await status(sign('HS256', 'sha256', '')), 401, 'an empty secret');
   t.equal(await status(sign('HS256', 'sha256', `${jwtSecret} `)), 401, 'another secret');
 });
+
+t.test('a peer without an address is believed where unix is configured, and nowhere else', async (t) => {
+  const onSocket = createProxyTrust(['unix'], true);
+  const onPort = createProxyTrust(['10.0.0.0/8'], true);
+  for (const peer of [undefined, '']) {
+    t.ok(onSocket.isTrusted(peer, {}));
+    t.notOk(onPort.isTrusted(peer, {}));
+    t.notOk(createProxyTrust(undefined, false).isTrusted(peer, { host: 'localhost' }));
+    t.notOk(createProxyTrust(undefined, true).isTrusted(peer, {}));
+  }
+  t.notOk(onSocket.isTrusted('127.0.0.1', {}));
+});
