@@ -15,7 +15,7 @@
 -- | bandit_management | bandit_app (+ on request)  | one company at a time; add facts, never change or delete them    |
 -- | bandit_erasing    | bandit_eraser              | change and delete what is kept about an end user, one company at a time |
 --
--- The group roles on the right are given their rights by the migrations 0004 and 0009. Where one process both accepts
+-- The group roles on the right are given their rights by the migrations 0004, 0008 and 0009. Where one process both accepts
 -- and learns (INGEST_PARTS=accept,learner) its login needs both: grant bandit_learner to bandit_ingest.
 --
 -- Tried on Postgres 15 by packages/db/test/roles.test.ts, from this very file.
@@ -40,7 +40,8 @@ do $$
 declare
   missing text;
 begin
-  foreach missing in array array['bandit_app', 'bandit_accept', 'bandit_learner', 'bandit_eraser'] loop
+  foreach missing in array array['bandit_app', 'bandit_accept', 'bandit_learner', 'bandit_eraser',
+      'bandit_retention'] loop
     if not exists (select from pg_roles where rolname = missing) then
       execute format('create role %I nologin', missing);
     end if;
@@ -69,12 +70,12 @@ grant bandit_accept to bandit_assignment, bandit_ingest;
 grant bandit_learner to bandit_learning;
 grant bandit_eraser to bandit_erasing;
 -- bandit_accept for the configuration of all companies (keys by id and hash) and the keys' last use, which every process
--- follows; bandit_eraser for DELETE /subjects/:userId.
-grant bandit_accept, bandit_eraser to bandit_on_request;
+-- follows; bandit_eraser for DELETE /subjects/:userId; bandit_retention to drop what is older than RETENTION_DAYS.
+grant bandit_accept, bandit_eraser, bandit_retention to bandit_on_request;
 grant bandit_app, bandit_on_request to bandit_management;
 -- So that one process may do everything as the owner (`start` with DATABASE_URL), and so that migrations, which grant
 -- these roles to whoever migrates, need no right to do so.
-grant bandit_app, bandit_accept, bandit_learner, bandit_eraser to bandit_migrator;
+grant bandit_app, bandit_accept, bandit_learner, bandit_eraser, bandit_retention to bandit_migrator;
 
 select format('alter database %I owner to bandit_migrator', current_database()) \gexec
 select format('revoke all on database %I from public', current_database()) \gexec
