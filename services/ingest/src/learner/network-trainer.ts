@@ -11,7 +11,7 @@ import { limits } from '@bandit/contracts';
 import type { Learner, TrainingJob } from '@bandit/core';
 import type { ExperimentKey, NewSwap } from '@bandit/db';
 import type { LearnerLog } from './learner-log.ts';
-import type { LearnerMetrics } from './learner-metrics.ts';
+import type { EndWork, LearnerMetrics } from './learner-metrics.ts';
 
 export interface NetworkTrainer {
   /** Queues a training round if one is due and none is under way. */
@@ -58,14 +58,9 @@ export function createNetworkTrainer(options: TrainerOptions): NetworkTrainer {
     if (round === undefined) return;
     isBusy = true;
     worker ??= new Worker(new URL('./train-worker.ts', import.meta.url));
-    const end = options.metrics?.startTraining();
-    trainOnce(worker, round.job)
-      .then((network) => {
-        end?.(false);
-        finish(round, network);
-      })
+    trainOnce(worker, round.job, options.metrics?.startTraining())
+      .then((network) => finish(round, network))
       .catch((error: unknown) => {
-        end?.(!isClosed);
         if (!isClosed)
           options.log.warn({ err: error, experimentId: round.key.experimentId }, 'training failed');
         void worker?.terminate();
@@ -102,7 +97,8 @@ export function createNetworkTrainer(options: TrainerOptions): NetworkTrainer {
   };
 }
 
-async function trainOnce(worker: Worker, job: TrainingJob): Promise<Uint8Array> {
+async function trainOnce(worker: Worker, job: TrainingJob, end: EndWork | undefined): Promise<Uint8Array> {
+  let isFailed = true;
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
   const onExit = (code: number) => reject(new Error(`the training worker ended with ${code}`));
   const timer = setTimeout(
@@ -112,8 +108,11 @@ async function trainOnce(worker: Worker, job: TrainingJob): Promise<Uint8Array> 
   worker.once('message', resolve).once('error', reject).once('exit', onExit);
   try {
     worker.postMessage(job);
-    return await promise;
+    const network = await promise;
+    isFailed = false;
+    return network;
   } finally {
+    end?.(isFailed);
     clearTimeout(timer);
     worker.off('message', resolve).off('error', reject).off('exit', onExit);
   }
