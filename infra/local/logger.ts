@@ -1,11 +1,17 @@
+import { describeError, traceFields } from '@bandit/http';
 import { type Logger, pino } from 'pino';
 
-/** JSON lines on stdout. Credentials and people never reach it: headers are not logged, and these paths are cut. */
+/**
+ * JSON lines on stdout, with the trace that they belong to. Credentials and people never reach it: headers are not
+ * logged, errors are described without values, and these paths are cut.
+ */
 export function createLogger(level: string): Logger {
   return pino({
     level,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
+    mixin: () => traceFields(),
+    serializers: { err: describeError },
     redact: [
       'req.headers',
       'headers',

@@ -17,6 +17,8 @@ export interface OpenStore {
   readonly accept: OpenedDatabase['db'];
   readonly learner: OpenedDatabase['db'];
   readonly management: OpenedDatabase['db'];
+  /** For metrics. */
+  readonly pools: Readonly<Record<string, OpenedDatabase['poolCounts']>>;
   close(): Promise<void>;
 }
 
@@ -41,10 +43,12 @@ export async function openStore(options: OpenStoreOptions): Promise<OpenStore> {
       databaseUrl === undefined ? await startServer(options, closers) : { connectionString: databaseUrl };
     await prepare(target, log);
     if (databaseUrl !== undefined) closers.push(await acquireSingleProcessLock(databaseUrl));
+    const pools: Record<string, OpenedDatabase['poolCounts']> = {};
     const open = (role: 'bandit_accept' | 'bandit_learner' | undefined, name: string, max: number) => {
       const roleOption = role === undefined || databaseUrl === undefined ? {} : { role };
       const opened = openDatabase({ ...target, ...roleOption, max, applicationName: `bandit ${name}`, log });
       closers.push(opened.close);
+      pools[name] = opened.poolCounts;
       return opened.db;
     };
     return {
@@ -52,6 +56,7 @@ export async function openStore(options: OpenStoreOptions): Promise<OpenStore> {
       accept: open('bandit_accept', 'ingest', 4),
       learner: open('bandit_learner', 'learner', 4),
       management: open(undefined, 'management', limits.databasePoolMax),
+      pools,
       close,
     };
   } catch (error) {

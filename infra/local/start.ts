@@ -9,7 +9,13 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { createInProcessBus } from '@bandit/bus';
 import type { Config } from '@bandit/config';
 import { createDatabaseClock } from '@bandit/db';
-import { createHttpServer, createShutdown, registerHealth, type ShutdownStep } from '@bandit/http';
+import {
+  createHttpServer,
+  createShutdown,
+  registerHealth,
+  registerStoreMetrics,
+  type ShutdownStep,
+} from '@bandit/http';
 import type { Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { type FirstRun, makeFirstCompany } from './first-run.ts';
@@ -85,6 +91,10 @@ async function start(
 
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  registerStoreMetrics(registry, {
+    pools: store.pools,
+    clockAgeSeconds: () => clock.offsetAgeMs() / 1_000,
+  });
   const app = await createHttpServer({
     service: 'platform',
     version,
