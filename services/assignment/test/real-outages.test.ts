@@ -5,7 +5,7 @@
 import { createInProcessCache } from '@bandit/cache';
 import { limits } from '@bandit/contracts';
 import { migrate, type OpenedDatabase, openDatabase } from '@bandit/db';
-import { hasPostgresServer, type PostgresServer, startPostgres } from '@bandit/test-stores';
+import { hasPostgresServer, type PostgresServer, startPostgres, startTcpProxy } from '@bandit/test-stores';
 import t, { type Test } from 'tap';
 import { createFakeRecordStream } from './fake-record-stream.ts';
 import {
@@ -34,12 +34,15 @@ async function testOutages(t: Test): Promise<void> {
     testHang(t, server, db),
   );
   await t.test('it dies and comes back: the same', (t) => testDeath(t, server, db));
+  await t.test('it is 200 ms away: left within seconds, and asked again when it is near', (t) =>
+    testSlowness(t, server, db),
+  );
   await t.test('it is not there at the start: not ready, until everything was held once', (t) =>
     testColdStart(t, server, db),
   );
 }
 
-async function createWorld(t: Test, server: PostgresServer, db: Db) {
+async function createWorld(t: Test, server: Pick<PostgresServer, 'connectionString'>, db: Db) {
   const companyId = await addCompany(db);
   const experimentId = await addExperiment(db, companyId, { weights: Array(5).fill(1), ttl: 3_600 });
   const clock = {
@@ -174,6 +177,39 @@ async function testDeath(t: Test, server: PostgresServer, db: Db): Promise<void>
     during.map(({ id }) => id),
     'and the other process gives the same',
   );
+}
+
+async function testSlowness(t: Test, server: PostgresServer, db: Db): Promise<void> {
+  const proxy = await startTcpProxy({ targetPort: server.port });
+  t.teardown(() => proxy.close());
+  const url = new URL(server.connectionString);
+  url.port = String(proxy.port);
+  const { experimentId, records, start } = await createWorld(t, { connectionString: url.href }, db);
+  const instance = await start();
+  const { recorder } = instance.runtime;
+  const stop = askSteadily(instance, experimentId, 'slow');
+  await pause(300);
+  proxy.setLatencyMs(200);
+  const slowSinceMs = performance.now();
+  await until(() => recorder.isAway(), 'the breaker opens');
+  const openedMs = performance.now();
+  await pause(2_000);
+  t.equal(recorder.isAway(), true, 'probes find it slow');
+  const during = await stop();
+  const after = during.filter(({ startedMs }) => startedMs >= openedMs);
+  t.comment(
+    `left after ${Math.round(openedMs - slowSinceMs)} ms; ${after.length} after it: ` +
+      `p99 ${quantile(after, 0.99).toFixed(1)} ms, at most ${slowest(after).toFixed(1)} ms`,
+  );
+  t.ok(openedMs - slowSinceMs < 10_000);
+  t.ok(quantile(after, 0.99) < 125);
+  proxy.setLatencyMs(0);
+  await until(() => !recorder.isAway(), 'the breaker closes');
+  await until(async () => {
+    await records.pump();
+    return records.kept.length === 0 && recorder.nUnrecorded() === 0;
+  }, 'everything is brought in');
+  await expectOnce(t, db, experimentId, during);
 }
 
 async function testColdStart(t: Test, server: PostgresServer, db: Db): Promise<void> {
