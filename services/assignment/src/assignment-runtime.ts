@@ -76,6 +76,7 @@ export function createAssignmentRuntime(deps: AssignmentRuntimeDeps): Assignment
     listServingStates: (sinceMs, bytesMax) => listServingStates(db, sinceMs, bytesMax),
     loadServingState: (companyId, experimentId) => loadServingState(db, companyId, experimentId),
     subscribeState: (handler) => deps.bus.subscribe(subjects.stateAll, (_, payload) => handler(payload)),
+    isDatabaseAway: () => recorder.isAway(),
     nowMs,
     log: deps.log,
     ...(deps.statePollMs === undefined ? {} : { pollMs: deps.statePollMs }),

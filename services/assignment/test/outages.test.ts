@@ -207,3 +207,18 @@ t.test('what came first in a cache that emptied meanwhile is settled by the data
   t.equal(new Set(settled.map(({ id }) => id)).size, 1);
   t.equal(settled[0]!.treatment, row!.treatment_id);
 });
+
+t.test('a start needs neither cache nor bus, and an end waits for neither', async (t) => {
+  const { companyId, cache, start } = await createWorld(t);
+  const experimentId = await addExperiment(db, companyId, tenWays);
+  await cache.close();
+  const never = new Promise<never>(() => undefined);
+  const absent = { put: () => never, drain: () => never, nKept: () => undefined };
+  const refusing = { ...absent, drain: () => Promise.reject(new Error('the bus is away')) };
+  for (const records of [absent, refusing]) {
+    const instance = await start({ records });
+    t.equal(instance.runtime.isReady(), true);
+    t.match(await ask(instance, experimentId, 'u'), { status: 200, recorded: undefined });
+    await instance.runtime.close();
+  }
+});

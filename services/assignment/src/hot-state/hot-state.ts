@@ -50,6 +50,8 @@ export interface HotStateDeps {
   ): Promise<{ version: number; serving: Uint8Array } | undefined>;
   /** Subscribes to `state.*`. */
   subscribeState(handler: (payload: Uint8Array) => void): Promise<Subscription>;
+  /** True while no request should wait for the database: then what is held is served. */
+  isDatabaseAway?(): boolean;
   nowMs(): number;
   log: HotStateLog;
   pollMs?: number;
@@ -142,7 +144,9 @@ class LiveHotState implements HotState {
   }
 
   #mustFetch(entry: StateEntry): boolean {
-    return entry.serving === undefined && entry.knownVersion > 0 && entry.retryAtMs <= this.#deps.nowMs();
+    const isMissing = entry.serving === undefined && entry.knownVersion > 0;
+    if (!isMissing || entry.retryAtMs > this.#deps.nowMs()) return false;
+    return this.#deps.isDatabaseAway?.() !== true;
   }
 
   /** Prepared once per (state version, configuration of the experiment), then looked up. */

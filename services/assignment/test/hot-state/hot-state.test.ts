@@ -59,7 +59,7 @@ function serving(nWins: number): Uint8Array {
   return learner.encodeServing(arms, 1);
 }
 
-function createWorld(options: { bytesMax?: number } = {}) {
+function createWorld(options: { bytesMax?: number; isDatabaseAway?: () => boolean } = {}) {
   const rows = new Map<string, { version: number; serving: Uint8Array; updatedAtMs: number }>();
   const logged: string[] = [];
   const fetched: string[] = [];
@@ -198,6 +198,20 @@ t.test('a large state is fetched on first use and followed from then on', async 
   world.tell('exp_1', 2);
   await settle();
   t.same(world.fetched, ['exp_1', 'exp_1'], 'a message without the state has it fetched');
+});
+
+t.test('while the database is known to be away no first use waits for a fetch', async (t) => {
+  let isDatabaseAway = true;
+  const world = createWorld({ isDatabaseAway: () => isDatabaseAway });
+  t.teardown(() => world.hotState.close());
+  const exp = experiment('exp_1');
+  world.write('exp_1', 3, large(serving(20)));
+  await world.hotState.start();
+  t.match(world.hotState.findPolicy(exp), { stateVersion: 0 }, 'by weight');
+  t.same(world.fetched, []);
+  isDatabaseAway = false;
+  t.equal(world.hotState.findPolicy(exp), undefined);
+  t.match(await world.hotState.loadPolicy(exp), { stateVersion: 3 });
 });
 
 t.test('a version heard of during a fetch is fetched too', async (t) => {
