@@ -24,3 +24,12 @@ export class BusResponderError extends Error {
     this.name = 'BusResponderError';
   }
 }
+
+/** The bus is there and refuses: a stream is full, a message too large, a permission or JetStream is missing. */
+export class BusRefusedError extends Error {
+  readonly code = 'BUS_REFUSED';
+  constructor(message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = 'BusRefusedError';
+  }
+}

@@ -1,8 +1,10 @@
 import type { MessageHandler } from '@bandit/contracts';
+import { type Context, context } from '@opentelemetry/api';
 import type { BusLog } from './in-process-bus.ts';
 
 export interface SubscriberQueue {
-  push(subject: string, payload: Uint8Array): void;
+  /** @param trace what the handler runs in; default: what is active now */
+  push(subject: string, payload: Uint8Array, trace?: Context): void;
   /** Drops what waits and resolves when the running handler has finished. */
   close(): Promise<void>;
 }
@@ -16,15 +18,15 @@ export function createSubscriberQueue(
   queueMax: number,
   log: BusLog,
 ): SubscriberQueue {
-  let waiting: { subject: string; payload: Uint8Array }[] = [];
+  let waiting: { subject: string; payload: Uint8Array; trace: Context }[] = [];
   let nDropped = 0;
   let isRunning = false;
   let isClosed = false;
   let idle: Promise<void> = Promise.resolve();
 
-  const handle = async (subject: string, payload: Uint8Array) => {
+  const handle = async (subject: string, payload: Uint8Array, trace: Context) => {
     try {
-      await handler(subject, payload);
+      await context.with(trace, handler, undefined, subject, payload);
     } catch (error) {
       log.error({ err: error, subject }, 'a bus handler failed');
     }
@@ -33,7 +35,7 @@ export function createSubscriberQueue(
     while (waiting.length > 0) {
       const batch = waiting;
       waiting = [];
-      for (const { subject, payload } of batch) if (!isClosed) await handle(subject, payload);
+      for (const { subject, payload, trace } of batch) if (!isClosed) await handle(subject, payload, trace);
     }
     if (nDropped > 0) log.warn({ nDropped }, 'a bus subscriber caught up after losing messages');
     nDropped = 0;
@@ -41,7 +43,7 @@ export function createSubscriberQueue(
   };
 
   return {
-    push: (subject, payload) => {
+    push: (subject, payload, trace = context.active()) => {
       if (isClosed) return;
       if (waiting.length >= queueMax) {
         nDropped += 1;
@@ -49,7 +51,7 @@ export function createSubscriberQueue(
           log.warn({ subject, queueMax }, 'a bus subscriber is too slow: messages are dropped');
         return;
       }
-      waiting.push({ subject, payload });
+      waiting.push({ subject, payload, trace });
       if (isRunning) return;
       isRunning = true;
       idle = new Promise((resolve) => setImmediate(resolve)).then(drain);

@@ -3,6 +3,7 @@ import { createInProcessBus, type InProcessBusOptions } from '../src/index.ts';
 import { testBusContract } from './bus-contract.ts';
 
 const bytes = (n: number) => Uint8Array.of(n);
+const decode = (payload: Uint8Array) => new TextDecoder().decode(payload);
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 function setUp(t: Test, options: Partial<InProcessBusOptions> = {}) {
@@ -20,7 +21,17 @@ function setUp(t: Test, options: Partial<InProcessBusOptions> = {}) {
 t.test('the bus contract', (t) =>
   testBusContract(t, async (t) => {
     const { bus, errors } = setUp(t);
-    return { connect: async () => bus, errors };
+    const events: string[] = [];
+    await bus.subscribe('events.*', (subject, payload) => {
+      events.push(`${subject}=${decode(payload)}`);
+    });
+    const readEvents = async () => {
+      // Delivered in order: nothing is behind the marker.
+      await bus.publishEvents([{ id: 'marker', subject: 'events.marker', payload: bytes(0) }]);
+      while (!events.at(-1)?.startsWith('events.marker')) await turn();
+      return events.slice(0, -1);
+    };
+    return { connect: async () => bus, errors, readEvents };
   }),
 );
 

@@ -32,6 +32,21 @@ export const limits = {
   stickyCacheEntriesMax: 1_000_000,
   inProcessCacheEntriesMax: 100_000,
   cacheTimeoutMs: 8,
+  /** Sent to the shared cache and not answered yet, whether or not anybody still waits; past it nothing is sent. */
+  cacheReadsInFlightMax: 10_000,
+  cacheWritesInFlightMax: 10_000,
+  /** Time-outs or failures in a row, each sent after the one before had failed, that open a node's breaker: 40 ms. */
+  cacheFailuresInARowMax: 5,
+  cacheConnectTimeoutMs: 1_000,
+  /** A command nobody waits for any more; each step of the handshake with a slow Redis too. */
+  cacheCommandTimeoutMs: 1_000,
+  /** Commands were sent and nothing arrived for this long: a new connection is made. */
+  cacheSocketTimeoutMs: 2_000,
+  cacheKeepAliveMs: 5_000,
+  cacheReconnectDelayMsMax: 500,
+  cacheRedirectionsMax: 3,
+  cacheSlotsRefreshIntervalMs: 2_000,
+  cacheCloseTimeoutMs: 100,
 
   // Events
   eventItemBytesMax: 24_576,
@@ -105,6 +120,12 @@ export const limits = {
   embeddedCloseTimeoutMs: 4_000,
   embeddedMessageBytesMax: 67_108_864,
   migrationTimeoutMs: 120_000,
+  /** A start waits for its database so long between two tries, doubled up to the most. */
+  databaseWaitMs: 100,
+  databaseWaitMsMax: 1_000,
+  /** Rotated MAC keys are read this often; a new one signs once every process must have read it. */
+  macKeyPollMs: 10_000,
+  macKeyKnownAfterMs: 60_000,
   refreshTimeoutMs: 600_000,
 
   // Bus
@@ -145,6 +166,7 @@ export const limits = {
   streamDuplicateWindowMs: 120_000,
   recordsPerDrainBytesMax: 16_777_216,
   recordsPollMs: 500,
+  recordsPullTimeoutMs: 1_500,
   /** A group whose consumer is silent for this long goes to another; a long handler says in between that it works. */
   recordsAckWaitMs: 30_000,
   recordsWorkingIntervalMs: 10_000,
