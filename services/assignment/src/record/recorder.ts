@@ -75,6 +75,10 @@ export class Recorder {
   readonly #gate: DatabaseGate;
   readonly #keeper: RecordKeeper;
   readonly #queue = new UnrecordedQueue();
+  /** Rows of the group commit that may be on record. */
+  readonly #sent = new WeakSet<NewAssignment>();
+  /** Rows still waiting when the gate shut: answered otherwise, so that they must not be recorded. */
+  readonly #withdrawn = new WeakSet<NewAssignment>();
   #nPending = 0;
 
   constructor(deps: RecorderDeps) {
@@ -122,8 +126,12 @@ export class Recorder {
     const pending = spanAround('assignment commit', () => this.#groupCommit.submit(row));
     const waited = await this.#gate.wait(pending);
     if (waited.kind === 'answered') return waited.answer;
-    if (waited.kind === 'late') return { kind: 'away', isSent: true, pending };
-    return { kind: 'away', isSent: isOutcomeUnknown(waited.error), pending: undefined };
+    if (waited.kind === 'failed') {
+      return { kind: 'away', isSent: isOutcomeUnknown(waited.error), pending: undefined };
+    }
+    if (!this.#gate.isShut() || this.#sent.has(row)) return { kind: 'away', isSent: true, pending };
+    this.#withdrawn.add(row);
+    return { kind: 'away', isSent: false, pending: undefined };
   }
 
   /**
@@ -250,9 +258,14 @@ export class Recorder {
 
   async #commitInTime(rows: readonly NewAssignment[]): Promise<CommitOutcome[]> {
     const startedMs = this.#deps.nowMs();
-    const outcomes = await this.#commit(rows);
+    const wanted = rows.filter((row) => !this.#withdrawn.has(row));
+    if (wanted.length === 0) return rows.map(() => ({ kind: 'again' }));
+    for (const row of wanted) this.#sent.add(row);
+    const outcomes = await this.#commit(wanted);
     this.#gate.noticeCommit(startedMs);
-    return outcomes;
+    if (wanted.length === rows.length) return outcomes;
+    const outcomeOf = new Map(wanted.map((row, i) => [row, outcomes[i]!]));
+    return rows.map((row) => outcomeOf.get(row) ?? { kind: 'again' });
   }
 
   async #commit(rows: readonly NewAssignment[]): Promise<CommitOutcome[]> {

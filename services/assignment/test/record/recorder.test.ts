@@ -261,6 +261,32 @@ t.test('a hung database is left after the deadline; its late answer settles the 
   t.equal(world.recorder.isAway(), false);
 });
 
+t.test('what was not sent when the breaker opened is never sent: it is answered anew', async (t) => {
+  const world = createWorld({ commitTimeoutMs: 20 });
+  t.teardown(() => world.recorder.close());
+  const resume = world.hang();
+  const nextTurn = () => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+  const rows = ['a', 'b', 'c', 'd', 'e'].map((userId) => newRow(userId));
+  const outcomes = [];
+  for (const row of rows) {
+    outcomes.push(world.recorder.record(row));
+    await nextTurn();
+  }
+  const settled = await Promise.all(outcomes);
+  t.match(
+    settled,
+    rows.map((_, i) => ({ kind: 'away', isSent: i < limits.groupCommitInFlightMax })),
+    'two statements hang, the others wait for their turn',
+  );
+  t.ok(settled.slice(2).every((outcome) => outcome.kind === 'away' && outcome.pending === undefined));
+  resume();
+  await world.recorder.probe();
+  t.equal(world.recorder.isAway(), false);
+  t.same(await world.recorder.record(newRow('f')), { kind: 'recorded' });
+  t.equal(world.recorded.size, 3);
+  t.notOk(rows.slice(2).some(({ nonce }) => world.recorded.has(hex(nonce))));
+});
+
 t.test('a database that is only behind does not open the breaker', async (t) => {
   const world = createWorld({ commitTimeoutMs: 100 });
   t.teardown(() => world.recorder.close());
