@@ -37,6 +37,10 @@ async function testOutages(t: Test): Promise<void> {
   await t.test('it is 200 ms away: left within seconds, and asked again when it is near', (t) =>
     testSlowness(t, server, db),
   );
+  await t.test(
+    'it hangs while two processes are asked for the same new users: they agree, then and later',
+    (t) => testTwoProcesses(t, server, db),
+  );
   await t.test('it is not there at the start: not ready, until everything was held once', (t) =>
     testColdStart(t, server, db),
   );
@@ -210,6 +214,39 @@ async function testSlowness(t: Test, server: PostgresServer, db: Db): Promise<vo
     return records.kept.length === 0 && recorder.nUnrecorded() === 0;
   }, 'everything is brought in');
   await expectOnce(t, db, experimentId, during);
+}
+
+async function testTwoProcesses(t: Test, server: PostgresServer, db: Db): Promise<void> {
+  const { experimentId, records, start } = await createWorld(t, server, db);
+  const pair = [await start(), await start()] as const;
+  await Promise.all(pair.map((instance) => instance.assign(experimentId, 'warm')));
+  await server.kill('SIGSTOP');
+  const stops = pair.map((instance) => askSteadily(instance, experimentId, 'both'));
+  await until(() => pair.every(({ runtime }) => runtime.recorder.isAway()), 'both breakers open');
+  await pause(1_000);
+  const [ones, others] = (await Promise.all(stops.map((stop) => stop()))) as [Timed[], Timed[]];
+  const nBoth = Math.min(ones.length, others.length);
+  const nDiffer = ones.slice(0, nBoth).filter(({ id }, i) => id !== others[i]!.id).length;
+  await server.kill('SIGCONT');
+  await until(() => pair.every(({ runtime }) => !runtime.recorder.isAway()), 'both breakers close');
+  await until(async () => {
+    await records.pump();
+    return records.kept.length === 0 && pair.every(({ runtime }) => runtime.recorder.nUnrecorded() === 0);
+  }, 'everything is brought in');
+  const users = Array.from({ length: nBoth }, (_, i) => `both ${i}`);
+  const ask = (instance: Instance) =>
+    Promise.all(users.map(async (userId) => (await instance.assign(experimentId, userId)).assignmentId));
+  const [after, afterToo, cold] = [await ask(pair[0]), await ask(pair[1]), await ask(await start())];
+  const nMoved = after.filter((id, i) => id !== ones[i]!.id).length;
+  t.comment(
+    `${nBoth} users asked for at both: ${nDiffer} answered apart, ${nMoved} moved by the database afterwards`,
+  );
+  t.ok(nBoth > 100);
+  t.equal(nDiffer, 0);
+  t.same(after, cold, 'the first process gives what is on record');
+  t.same(afterToo, cold, 'so does the second');
+  // Two statements of each process were on their way when the server stopped: those the database decides by itself.
+  t.ok(nMoved <= 20, `${nMoved} moved`);
 }
 
 async function testColdStart(t: Test, server: PostgresServer, db: Db): Promise<void> {
