@@ -32,6 +32,7 @@ const platform = await startPlatform({
   log: pino({ level: 'error', base: null }, pino.destination(2)),
   monotonicMs: () => performance.now(),
   machineMs: () => Date.now(),
+  rng: Math.random,
   onLost: (error) => t.fail(error.message),
 });
 t.teardown(() => platform.close());

@@ -42,6 +42,7 @@ async function startEmbedded(): Promise<OpenPlatform> {
       log: pino({ level: 'warn', base: null }, pino.destination(2)),
       monotonicMs: () => performance.now(),
       machineMs: () => Date.now(),
+      rng: Math.random,
       onLost: (error) => {
         throw error;
       },

@@ -9,18 +9,24 @@ export function announcement(platform: Platform, config: Config): string {
 }
 
 function whereItIs(url: string, config: Config): string[] {
-  const store =
+  const database =
     config.databaseUrl === undefined
       ? `embedded database in ${config.dataDir}`
       : 'Postgres from DATABASE_URL';
+  const nats = config.natsUrl === undefined ? '' : ', NATS from NATS_URL';
+  const redis = config.redisUrl === undefined ? '' : ', Redis from REDIS_URL';
   return [
     '',
-    `Bandit platform is ready on ${url}  (${store})`,
+    `Bandit platform is ready on ${url}  (${database}${nats}${redis})`,
     `API reference: ${url}/docs   health: ${url}/readyz   metrics: ${url}/metrics`,
   ];
 }
 
-function whatWasMade({ url, firstRun }: Platform, config: Config): string[] {
+/** What the first start on an empty database made, and what to try with it. */
+export function whatWasMade(
+  { url, firstRun }: Pick<Platform, 'url' | 'firstRun'>,
+  config: Pick<Config, 'isProduction'>,
+): string[] {
   if (firstRun === undefined) return [];
   return [
     '',

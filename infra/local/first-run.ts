@@ -1,5 +1,5 @@
 import { countCompanies, type OpenedDatabase } from '@bandit/db';
-import { createCompany, type ManagementDeps } from '@bandit/management';
+import { createCompany } from '@bandit/management';
 
 export interface FirstRun {
   readonly companyId: string;
@@ -11,7 +11,7 @@ export interface FirstRun {
 /** On an empty database: a company, its admin and an API key. undefined when there is a company already. */
 export async function makeFirstCompany(
   db: OpenedDatabase['db'],
-  deps: ManagementDeps,
+  deps: Parameters<typeof createCompany>[0],
   adminEmail: string,
 ): Promise<FirstRun | undefined> {
   if ((await countCompanies(db)) > 0) return undefined;

@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { ConfigError, loadConfig } from '@bandit/config';
+import { closeWithGrace, createLogger } from '@bandit/process';
 import { announcement } from './announce.ts';
-import { closeWithGrace } from './close-with-grace.ts';
-import { createLogger } from './logger.ts';
 import { startPlatform } from './start.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -18,6 +17,7 @@ try {
     log,
     monotonicMs: () => performance.now(),
     machineMs: () => Date.now(),
+    rng: Math.random,
     onLost: (error) => {
       log.fatal(
         { err: error },

@@ -1,15 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-
-/** Secrets of the embedded default: made once, kept beside the data and part of its backup. */
-export interface LocalSecrets {
-  /** Wraps the keys that sign assignment ids. Lost: ids that were handed out stop verifying. */
-  readonly assignment: string;
-  /** Session cookies (NextAuth, Auth.js) and signed JWTs. */
-  readonly auth: string;
-  readonly jwt: string;
-}
+import type { GeneratedSecrets } from '@bandit/process';
 
 const fileName = 'secrets.json';
 
@@ -18,7 +10,7 @@ const fileName = 'secrets.json';
  *
  * @throws when the file is there but cannot be read or is damaged: making new secrets would invalidate every id
  */
-export async function loadLocalSecrets(dataDir: string): Promise<LocalSecrets> {
+export async function loadLocalSecrets(dataDir: string): Promise<GeneratedSecrets> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const path = join(dataDir, fileName);
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
@@ -28,9 +20,9 @@ export async function loadLocalSecrets(dataDir: string): Promise<LocalSecrets> {
   return text === undefined ? await makeSecrets(path) : parseSecrets(path, text);
 }
 
-async function makeSecrets(path: string): Promise<LocalSecrets> {
+async function makeSecrets(path: string): Promise<GeneratedSecrets> {
   const make = (): string => randomBytes(32).toString('base64url');
-  const secrets: LocalSecrets = { assignment: make(), auth: make(), jwt: make() };
+  const secrets: GeneratedSecrets = { assignment: make(), auth: make(), jwt: make() };
   const draft = `${path}.new`;
   const file = await open(draft, 'w', 0o600);
   try {
@@ -44,12 +36,12 @@ async function makeSecrets(path: string): Promise<LocalSecrets> {
   return secrets;
 }
 
-function parseSecrets(path: string, text: string): LocalSecrets {
+function parseSecrets(path: string, text: string): GeneratedSecrets {
   try {
-    const parsed = JSON.parse(text) as Partial<LocalSecrets>;
+    const parsed = JSON.parse(text) as Partial<GeneratedSecrets>;
     const { assignment, auth, jwt } = parsed;
     if ([assignment, auth, jwt].every((secret) => typeof secret === 'string' && secret.length >= 32)) {
-      return { assignment, auth, jwt } as LocalSecrets;
+      return { assignment, auth, jwt } as GeneratedSecrets;
     }
   } catch {
     // Falls through: damaged is damaged, whether it parses or not.

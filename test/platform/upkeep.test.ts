@@ -1,6 +1,6 @@
 import { createTestDatabase } from '@bandit/db/testing';
 import t from 'tap';
-import { startUpkeep } from '../../infra/local/upkeep.ts';
+import { startUpkeep } from '@bandit/process';
 import { until } from './client.ts';
 
 t.test('the embedded database gets statistics by itself', async (t) => {

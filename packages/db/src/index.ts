@@ -8,6 +8,7 @@ export * from './embedded/start-embedded.ts';
 export * from './ensure-log-epoch.ts';
 export * from './group-commit.ts';
 export * from './migrate.ts';
+export * from './missing-migrations.ts';
 export * from './open-database.ts';
 export * from './partition-of-experiment.ts';
 export * from './queries/assignments/index.ts';

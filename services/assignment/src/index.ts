@@ -8,4 +8,5 @@ export {
   createAssignmentRuntime,
 } from './assignment-runtime.ts';
 export { type AssignmentAppDeps, buildApp } from './build-app.ts';
+export { openAssignment } from './open-assignment.ts';
 export { type AssignmentStore, createAssignmentStore } from './record/assignment-store.ts';

@@ -1,26 +1,25 @@
 import { randomBytes } from 'node:crypto';
-import { type AssignmentRuntime, buildApp, createAssignmentRuntime } from '@bandit/assignment';
-import { createInProcessCache } from '@bandit/cache';
 import { limits } from '@bandit/contracts';
 import { createRng } from '@bandit/core';
-import type { Access } from './access.ts';
-import type { LiveContext } from './services-context.ts';
+import { assignmentSecretOf, deriveFallbackKey, openCache, type ProcessContext } from '@bandit/process';
+import { type AssignmentRuntime, createAssignmentRuntime } from './assignment-runtime.ts';
+import { buildApp } from './build-app.ts';
 
-/** Answers "which treatment?". */
-export async function openAssignment(context: LiveContext, access: Access): Promise<AssignmentRuntime> {
-  const { app, config, store, bus, ids, directory, nowMs, registry, log, owns } = context;
-  const cache = createInProcessCache({ nowMs, entriesMax: limits.inProcessCacheEntriesMax });
-  owns('cache', cache.close);
+/** Answers "which treatment?" in this process: routes now, hot state from the start on. */
+export async function openAssignment(context: ProcessContext): Promise<AssignmentRuntime> {
+  const { app, config, pools, bus, records, ids, directory, keys, nowMs, registry, log, owns } = context;
+  const { cache, isShared } = openCache(context);
   const runtime = createAssignmentRuntime({
-    db: store.assignment,
+    db: pools.open('assignment'),
     bus,
+    records,
     cache,
-    isCacheShared: false,
+    isCacheShared: isShared,
     ids,
     directory,
     rng: createRng(randomBytes(8).readBigUInt64LE()),
     randomBytes,
-    fallbackKey: randomBytes(16),
+    fallbackKey: deriveFallbackKey(assignmentSecretOf(config, context.generated)),
     nowMs,
     log,
     registry,
@@ -28,10 +27,9 @@ export async function openAssignment(context: LiveContext, access: Access): Prom
     ...(config.databaseUrl === undefined ? { commitTimeoutMs: limits.embeddedCommitTimeoutMs } : {}),
   });
   owns('assignment', runtime.close);
-  await runtime.start();
+  context.onStart(runtime.start);
+  context.checks.state = runtime.isReady;
   const { findExperiment, confirm: confirmConfiguration } = directory;
-  await app.register(
-    buildApp({ runtime, keyGuard: access.keys, findExperiment, confirmConfiguration, nowMs }),
-  );
+  await app.register(buildApp({ runtime, keyGuard: keys, findExperiment, confirmConfiguration, nowMs }));
   return runtime;
 }

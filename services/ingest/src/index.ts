@@ -15,3 +15,4 @@ export { buildApp, type IngestAppDeps } from './build-app.ts';
 export type { LearnerLog } from './learner/learner-log.ts';
 export { createLearnerMetrics, type LearnerMetrics } from './learner/learner-metrics.ts';
 export { createLearnerRuntime, type LearnerDeps, type LearnerRuntime } from './learner/learner-runtime.ts';
+export { openIngest } from './open-ingest.ts';

@@ -9,5 +9,6 @@ export { buildApp } from './build-app.ts';
 export { createCompany } from './companies/create-company.ts';
 export type { ManagementDeps } from './management-deps.ts';
 export { createManagementRuntime, type ManagementRuntime } from './management-runtime.ts';
+export { openManagement } from './open-management.ts';
 export { type AiConnection, type AiDeps, connectAi } from './variants/connect-ai.ts';
 export type { AiSettings } from './variants/providers/create-provider.ts';

@@ -6,7 +6,9 @@ import * as roles from './0004-roles.ts';
 import * as accept from './0005-accept.ts';
 import * as rebuild from './0006-rebuild.ts';
 import * as recordAssignments from './0007-record-assignments.ts';
+import * as retention from './0008-retention.ts';
 import * as eraser from './0009-roles.ts';
+import * as schemaVersion from './0010-schema-version.ts';
 
 /** In order of their names; a shipped one is never edited, only followed by another. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -17,5 +19,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0005-accept': accept,
   '0006-rebuild': rebuild,
   '0007-record-assignments': recordAssignments,
+  '0008-retention': retention,
   '0009-roles': eraser,
+  '0010-schema-version': schemaVersion,
 };

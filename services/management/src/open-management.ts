@@ -1,24 +1,28 @@
 import { randomBytes } from 'node:crypto';
 import { makeApiKey } from '@bandit/auth';
 import { createRng } from '@bandit/core';
-import { buildApp, connectAi, createManagementRuntime, type ManagementDeps } from '@bandit/management';
-import type { Access } from './access.ts';
-import type { LiveContext } from './services-context.ts';
+import { openSessions, type ProcessContext, startUpkeep } from '@bandit/process';
+import { buildApp } from './build-app.ts';
+import { createAccess } from './create-access.ts';
+import type { ManagementDeps } from './management-deps.ts';
+import { createManagementRuntime } from './management-runtime.ts';
+import { connectAi } from './variants/connect-ai.ts';
 
 /** Experiments, funnels, results, people and keys; with an AI provider where one is configured. */
-export async function openManagement(context: LiveContext, access: Access): Promise<ManagementDeps> {
-  const { app, config, store, bus, ids, directory, nowMs, log, owns } = context;
+export async function openManagement(context: ProcessContext): Promise<ManagementDeps> {
+  const { app, config, pools, bus, ids, directory, keys, nowMs, log, owns, onStart } = context;
   const environment = config.isProduction ? 'live' : 'test';
   const rng = createRng(randomBytes(8).readBigUInt64LE());
+  const db = pools.open('management');
   const ai = config.ai && connectAi({ settings: config.ai, rng, nowMs });
   if (ai !== undefined) owns('AI connections', ai.close);
   const deps: ManagementDeps = {
-    db: store.management,
+    db,
     bus,
     nowMs,
     randomBytes,
     confirmConfiguration: directory.confirm,
-    access: access.management,
+    access: createAccess(keys, await openSessions(context)),
     makeApiKey: () => makeApiKey(environment, randomBytes),
     signAssignment: ids.sign,
     platformToken: config.platformToken,
@@ -26,7 +30,10 @@ export async function openManagement(context: LiveContext, access: Access): Prom
   };
   const runtime = createManagementRuntime({ ...deps, log });
   owns('scheduler', runtime.close);
-  runtime.start();
+  onStart(() => {
+    owns('upkeep', startUpkeep(db, config.databaseUrl === undefined, log).close);
+    runtime.start();
+  });
   await app.register(buildApp(deps));
   return deps;
 }

@@ -4,11 +4,13 @@ import { type Logger, pino } from 'pino';
 /**
  * JSON lines on stdout, with the trace that they belong to. Credentials and people never reach it: headers are not
  * logged, errors are described without values, and these paths are cut.
+ *
+ * @param process stands on every line; undefined where there is one process alone
  */
-export function createLogger(level: string): Logger {
+export function createLogger(level: string, process?: string): Logger {
   return pino({
     level,
-    base: null,
+    base: process === undefined ? null : { process },
     timestamp: pino.stdTimeFunctions.isoTime,
     mixin: () => traceFields(),
     serializers: { err: describeError },

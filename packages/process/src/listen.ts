@@ -1,0 +1,30 @@
+import { rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import type { Config } from '@bandit/config';
+import type { HttpServer } from '@bandit/http';
+
+/** Where a process listens: one of the two. */
+export type Address = { readonly url: string } | { readonly socket: string };
+
+/** Listens on LISTEN_SOCKET, else on HOST and PORT. @throws when somebody else does already */
+export async function listen(
+  app: HttpServer,
+  { host, port, listenSocket }: Pick<Config, 'host' | 'port' | 'listenSocket'>,
+): Promise<Address> {
+  if (listenSocket === undefined) return { url: await app.listen({ host, port }) };
+  // A process that was killed leaves its file behind.
+  if (!(await isAnswered(listenSocket))) await rm(listenSocket, { force: true });
+  await app.listen({ path: listenSocket });
+  return { socket: listenSocket };
+}
+
+function isAnswered(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(path);
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once('error', () => resolve(false));
+  });
+}
