@@ -322,6 +322,34 @@ export interface ModelSwapsTable {
   created_at: MadeAt;
 }
 
+/** Batches of a learner partition up to `through_batch` are in the bases of its experiments. */
+export interface PartitionBasesTable {
+  partition: number;
+  through_batch: number;
+  /** Facts of before may be dropped. */
+  expired_before: Instant;
+  taken_at: MadeAt;
+}
+
+/** The learner's state as it was at the base; an experiment without one had learned nothing. */
+export interface ExperimentBasesTable {
+  company_id: string;
+  experiment_id: string;
+  version: number;
+  last_swap: number;
+  state: Bytes;
+}
+
+/** Facts that retention dropped. */
+export interface DroppedFactsTable {
+  fact_kind: FactKind | 'exception';
+  /** First day of the month, YYYY-MM-DD. */
+  month: string;
+  partition: number;
+  n: number;
+  dropped_at: MadeAt;
+}
+
 export interface VariantRequestsTable {
   company_id: string;
   experiment_id: string;
@@ -355,6 +383,11 @@ export interface Database {
   rebuild_outcomes: RebuildOutcomesTable;
   fact_exceptions: FactExceptionsTable;
   model_swaps: ModelSwapsTable;
+  partition_bases: PartitionBasesTable;
+  experiment_bases: ExperimentBasesTable;
+  /** `treatment_days` as it was at the base. */
+  base_days: TreatmentDaysTable;
+  dropped_facts: DroppedFactsTable;
   variant_requests: VariantRequestsTable;
 }
 

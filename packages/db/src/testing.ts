@@ -1,3 +1,5 @@
+/** For tests of packages that do not bring kysely themselves. */
+export { sql } from 'kysely';
 export {
   createTestDatabase,
   type StoreKind,

@@ -2,11 +2,11 @@
  * Rebuilds an experiment from its recorded history, through the same fold as the facts went the first time: the same
  * slices of the same chunks, and the same trained networks between them. Built aside and in pages; only at the end is
  * the partition held, for what came meanwhile and the swap. A crash leaves rows under the rebuild's token, which a
- * learner drops a day later.
+ * learner drops a day later. Where retention has dropped facts it begins at the base that was kept of them.
  */
 
 import { ApiError, limits } from '@bandit/contracts';
-import { createLearner, type Learner } from '@bandit/core';
+import { createLearner, decodeLearner, type Learner } from '@bandit/core';
 import {
   compareRebuilt,
   dropRebuild,
@@ -15,6 +15,7 @@ import {
   findLearnerExperiments,
   findOutcomes,
   findPageEnd,
+  findRebuildBase,
   findServingOfState,
   type LearnerExperiment,
   listFolds,
@@ -27,14 +28,18 @@ import {
   type OutcomeStore,
   type PartitionStanding,
   putOutcomes,
+  type RebuildBase,
   type RecordedFold,
+  readBaseBatch,
   readFacts,
   readStanding,
   swapRebuilt,
 } from '@bandit/db';
+import { addDays } from './add-days.ts';
 import { createDayChanges, type DayChanges } from './day-changes.ts';
 import { foldExperiment, type LearningSpec, learningSpec } from './fold-experiment.ts';
 import { encodeState, takeSwap } from './fold-partition.ts';
+import { replayOutcomes } from './replay-outcomes.ts';
 
 type Db = OpenedDatabase['db'];
 
@@ -47,6 +52,11 @@ export interface RebuildDeps {
 
 /** Looks at the partition at most this often in a row: by then little is left to fold while it is held. */
 const roundsBeforeLock = 4;
+/** A newer base is taken once a month: a rebuild meets it once at most. */
+const triesMax = 3;
+
+/** Retention took a newer base while the rebuild ran: what it began from may be gone in part. */
+class BaseMovedError extends Error {}
 
 /** @throws ApiError EXPERIMENT_NOT_FOUND; else whatever the database throws: nothing was changed then */
 export async function rebuildExperiment(deps: RebuildDeps, key: ExperimentKey): Promise<NewState> {
@@ -56,14 +66,28 @@ export async function rebuildExperiment(deps: RebuildDeps, key: ExperimentKey): 
       'EXPERIMENT_NOT_FOUND',
       `experiment ${JSON.stringify(key.experimentId)} was not found`,
     );
+  for (let nTries = 1; ; nTries++) {
+    try {
+      return await rebuildOnce(deps, experiment);
+    } catch (error) {
+      if (!(error instanceof BaseMovedError) || nTries === triesMax) throw error;
+    }
+  }
+}
+
+async function rebuildOnce(deps: RebuildDeps, experiment: LearnerExperiment): Promise<NewState> {
   const token = deps.makeToken();
-  const replay = startReplay(experiment, token);
+  const base = await findRebuildBase(deps.db, experiment.partition, experiment);
+  const replay = startReplay(experiment, token, base);
   try {
+    if (base !== undefined) await replayOutcomes(deps.db, replay, deps.pause);
     await catchUp(deps, replay);
     await compareOutcomes(deps, replay);
     await catchUp(deps, replay);
     return await deps.db.transaction().execute(async (trx) => {
       const standing = await readStanding(trx, experiment.partition, true);
+      if ((await readBaseBatch(trx, experiment.partition)) !== (base?.throughBatch ?? -1))
+        throw new BaseMovedError('retention took a newer base');
       await replayThrough(trx, replay, standing, deps.pause);
       return swapIn(trx, replay);
     });
@@ -101,6 +125,7 @@ interface Replay {
   readonly spec: LearningSpec;
   readonly learner: Learner;
   store: OutcomeStore & { kind: 'rebuild' };
+  readonly base: RebuildBase | undefined;
   readonly days: DayChanges;
   readonly exceptions: NewException[];
   /** Read so far. */
@@ -112,18 +137,19 @@ interface Replay {
   nTrialsLast: number;
 }
 
-function startReplay(experiment: LearnerExperiment, token: string): Replay {
+function startReplay(experiment: LearnerExperiment, token: string, base: RebuildBase | undefined): Replay {
   const spec = learningSpec(experiment);
   return {
     experiment,
     spec,
-    learner: createLearner(spec),
+    learner: base?.state === undefined ? createLearner(spec) : decodeLearner(spec, base.state),
+    base,
     store: { kind: 'rebuild', token, isCompared: false },
     days: createDayChanges(spec.model),
     exceptions: [],
-    throughBatch: -1,
+    throughBatch: base?.throughBatch ?? -1,
     carried: [],
-    lastSwap: 0,
+    lastSwap: base?.lastSwap ?? 0,
     nTrialsLast: 0,
   };
 }
@@ -216,7 +242,7 @@ async function replaySwaps(
 }
 
 async function swapIn(trx: Db, replay: Replay): Promise<NewState> {
-  const { experiment, learner, throughBatch, nTrialsLast, store, days, exceptions } = replay;
+  const { experiment, learner, throughBatch, nTrialsLast, store, base, days, exceptions } = replay;
   const rebuilt = encodeState(experiment, learner, 0, throughBatch, nTrialsLast);
   // The same state serves the same: how many trials its last version brought (rule 6) is not in the history.
   const serving = (await findServingOfState(trx, experiment, rebuilt.state)) ?? rebuilt.serving;
@@ -226,7 +252,7 @@ async function swapIn(trx: Db, replay: Replay): Promise<NewState> {
     partition,
     token: store.token,
     state,
-    days: days.list(),
+    days: addDays(base?.days ?? [], days.list()),
     exceptions,
   });
   return { ...state, version };

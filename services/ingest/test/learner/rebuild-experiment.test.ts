@@ -1,14 +1,7 @@
-import { type Algorithm, createLearner, createRng, trainNetwork } from '@bandit/core';
-import {
-  findLearnerExperiments,
-  type NewSwap,
-  type OpenedDatabase,
-  partitionOfExperiment,
-  type StoredAssignment,
-} from '@bandit/db';
+import { type Algorithm, createRng } from '@bandit/core';
+import { type NewSwap, type OpenedDatabase, partitionOfExperiment, type StoredAssignment } from '@bandit/db';
 import { forEachStore } from '@bandit/db/testing';
-import t, { type Test } from 'tap';
-import { learningSpec } from '../../src/learner/fold-experiment.ts';
+import t from 'tap';
 import { rebuildExperiment } from '../../src/learner/rebuild-experiment.ts';
 import {
   checkCounts,
@@ -20,20 +13,12 @@ import {
   rewardByFunnel,
   send,
 } from '../fixtures/learning.ts';
+import { checkEqual, plans, readEverything, trainSwap } from '../fixtures/rebuilding.ts';
 import { createWorld } from '../fixtures/world.ts';
 
 type Db = OpenedDatabase['db'];
 const seed = 20_260_115;
 const atMs = Date.UTC(2026, 0, 15, 10);
-
-const plans: [string, Algorithm, Record<string, unknown>][] = [
-  ['greedy', 'EPSILON_GREEDY', {}],
-  ['ucb', 'UCB1', { reward: 'numeric' }],
-  ['klucb', 'UCB1', { variant: 'kl' }],
-  ['thompson', 'THOMPSON_SAMPLING', { discount: 0.99 }],
-  ['linear', 'LINEAR_CONTEXTUAL', {}],
-  ['neural', 'NEURAL_CONTEXTUAL', {}],
-];
 
 /** Rounds of assignments, conversions and funnel rewards, many of them for assignments of earlier rounds. */
 async function createTraffic(
@@ -74,62 +59,6 @@ async function createTraffic(
   };
 }
 
-async function readEverything(db: Db, { experimentId }: { experimentId: string }) {
-  const state = await db
-    .selectFrom('experiment_states')
-    .selectAll()
-    .where('experiment_id', '=', experimentId)
-    .executeTakeFirstOrThrow();
-  const days = await db
-    .selectFrom('treatment_days')
-    .selectAll()
-    .where('experiment_id', '=', experimentId)
-    .orderBy('treatment_id')
-    .orderBy('day')
-    .execute();
-  const outcomes = await db
-    .selectFrom('assignment_outcomes')
-    .selectAll()
-    .where('experiment_id', '=', experimentId)
-    .orderBy('nonce')
-    .execute();
-  return { state, days, outcomes };
-}
-
-type Everything = Awaited<ReturnType<typeof readEverything>>;
-
-/** State bit for bit, counts exactly, sums within 1e-9 of their size. */
-function checkEqual(t: Test, before: Everything, after: Everything): void {
-  t.ok(Buffer.from(after.state.state).equals(Buffer.from(before.state.state)), 'the state, bit for bit');
-  t.equal(after.state.n_trials, before.state.n_trials);
-  t.equal(after.state.version, before.state.version + 1);
-  t.same(after.outcomes, before.outcomes);
-  t.equal(after.days.length, before.days.length);
-  after.days.forEach((day, i) => {
-    for (const [name, value] of Object.entries(day)) {
-      const held = before.days[i]![name as keyof typeof day];
-      const isEqual =
-        typeof value === 'number' && name.endsWith('sum')
-          ? Math.abs(value - (held as number)) <= 1e-9 * Math.max(1, Math.abs(value))
-          : value === held;
-      if (!isEqual) t.fail(`${day.treatment_id} ${day.day} ${name}: ${value}, was ${held}`);
-    }
-  });
-}
-
-/** A trained network of the learner as it stands, as the trainer would bring it. */
-async function trainSwap(db: Db, key: { companyId: string; experimentId: string }): Promise<NewSwap[]> {
-  const [experiment] = await findLearnerExperiments(db, [key]);
-  const learner = createLearner(learningSpec(experiment!));
-  for (let i = 0; i < 40; i++) {
-    const context = { device: i % 2 ? 'mobile' : 'desktop', age: i };
-    const trial = { armIndex: i % 2, context, propensity: 0.5, predictions: undefined };
-    learner.fold([{ kind: 'trial', ...trial }]);
-  }
-  const job = learner.training!.job(seed);
-  return [{ ...key, network: trainNetwork(job), seed, nSteps: job.nSteps }];
-}
-
 t.comment(`seed ${seed}`);
 
 await t.test('a rebuild equals what was learned step by step', async (t) => {
@@ -145,7 +74,7 @@ await t.test('a rebuild equals what was learned step by step', async (t) => {
           await foldEverything(db, fold);
         }
         if (algorithm === 'NEURAL_CONTEXTUAL') {
-          swaps = await trainSwap(db, key);
+          swaps = await trainSwap(db, key, seed);
           await fold(partition);
           swaps = [];
           await round(6);

@@ -84,3 +84,15 @@ function toInput(sums: DaySums) {
     ...Object.fromEntries(values),
   };
 }
+
+export function toDaySums(row: Row<'treatment_days'>): DaySums {
+  const names = Object.keys(counterColumns) as (keyof TreatmentCounters)[];
+  const counters = Object.fromEntries(names.map((name) => [name, row[counterColumns[name]]]));
+  return {
+    companyId: row.company_id,
+    experimentId: row.experiment_id,
+    treatmentId: row.treatment_id,
+    day: row.day,
+    ...(counters as unknown as TreatmentCounters),
+  };
+}

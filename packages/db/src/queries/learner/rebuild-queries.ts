@@ -1,8 +1,8 @@
 /** What a refresh reads of the recorded history, and how it swaps its result in. */
 import { type Kysely, sql } from 'kysely';
-import type { Database } from '../../schema.ts';
+import type { Database, Row } from '../../schema.ts';
 import { addExceptions, type NewException, type NewState, putStates } from './commit-fold.ts';
-import { type DaySums, replaceDaySums } from './day-sums.ts';
+import { type DaySums, replaceDaySums, toDaySums } from './day-sums.ts';
 import type { ExperimentKey } from './learner-experiments.ts';
 
 export interface PartitionStanding {
@@ -40,6 +40,57 @@ export async function findPageEnd(
     ) b
     where n_facts >= ${factsMax} order by batch limit 1`.execute(db);
   return rows[0]?.batch ?? throughBatch;
+}
+
+/** What retention kept of the facts that it may drop. */
+export interface RebuildBase {
+  /** Later batches are replayed. */
+  readonly throughBatch: number;
+  /** The learner's state then; undefined when it had learned nothing. */
+  readonly state: Uint8Array | undefined;
+  /** Networks up to this one are in the state. */
+  readonly lastSwap: number;
+  readonly days: readonly DaySums[];
+}
+
+/** @returns undefined while nothing was dropped: the whole history is there */
+export async function findRebuildBase(
+  db: Kysely<Database>,
+  partition: number,
+  { companyId, experimentId }: ExperimentKey,
+): Promise<RebuildBase | undefined> {
+  // One statement: a newer base must not come in between.
+  const { rows } = await sql<{
+    through_batch: number;
+    state: Buffer | null;
+    last_swap: number | null;
+    days: Row<'base_days'>[] | null;
+  }>`
+    select p.through_batch, b.state, b.last_swap, (
+      select jsonb_agg(d) from base_days d where d.company_id = ${companyId} and d.experiment_id = ${experimentId}
+    ) as days
+    from partition_bases p
+    left join experiment_bases b on b.company_id = ${companyId} and b.experiment_id = ${experimentId}
+    where p.partition = ${partition}`.execute(db);
+  const row = rows[0];
+  return (
+    row && {
+      throughBatch: row.through_batch,
+      state: row.state ?? undefined,
+      lastSwap: row.last_swap ?? 0,
+      days: (row.days ?? []).map(toDaySums),
+    }
+  );
+}
+
+/** @returns -1 while there is no base */
+export async function readBaseBatch(db: Kysely<Database>, partition: number): Promise<number> {
+  const row = await db
+    .selectFrom('partition_bases')
+    .select('through_batch')
+    .where('partition', '=', partition)
+    .executeTakeFirst();
+  return row?.through_batch ?? -1;
 }
 
 export interface RecordedFold {

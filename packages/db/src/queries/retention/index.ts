@@ -1,2 +1,3 @@
 export * from './analyze-tables.ts';
 export * from './ensure-fact-partitions.ts';
+export * from './run-retention.ts';
