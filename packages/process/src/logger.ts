@@ -12,7 +12,8 @@ export function createLogger(level: string, process?: string): Logger {
     level,
     base: process === undefined ? null : { process },
     timestamp: pino.stdTimeFunctions.isoTime,
-    mixin: () => traceFields(),
+    // A fresh object each time: pino writes the line's own fields into it.
+    mixin: () => ({ ...traceFields() }),
     serializers: { err: describeError },
     redact: [
       'req.headers',
