@@ -326,6 +326,7 @@ await forEachStore(t, async (t, { db }) => {
       database.setAway(true);
       await records.pump();
       t.equal(records.kept.length, 8, 'away: nothing is done with');
+      t.equal(heir.runtime.recorder.isAway(), true, 'and nothing more is taken before a probe');
       database.setAway(false);
       await heir.runtime.recorder.probe();
       await records.pump();

@@ -76,6 +76,11 @@ export class DatabaseGate {
     this.#lastAnswerMs = this.#deps.nowMs();
   }
 
+  /** What nobody waited for failed: if the database is away, nobody need find out by waiting. */
+  noticeFailure(error: unknown): void {
+    if (isStoreUnavailable(error)) this.#shut(error);
+  }
+
   /** A commit that requests waited for was answered. */
   noticeCommit(startedMs: number): void {
     this.noticeAnswer();

@@ -170,14 +170,20 @@ export class Recorder {
     return isKept;
   }
 
-  /** As `bringIn`, for rows of RECORDS. */
+  /** As `bringIn`. A database that is away shuts the gate, so that nothing more is taken from RECORDS in vain. */
   async bringIn(rows: readonly NewAssignment[]): Promise<LateOutcome[]> {
     const { store, configuration } = this.#deps;
     const insertSuperseded = async (late: readonly NewAssignment[]) => {
       await store.insertSuperseded(late);
       this.#wakeAll(late);
     };
-    return bringIn({ ...configuration, commit: (group) => this.#commit(group), insertSuperseded }, rows);
+    const commit = (group: readonly NewAssignment[]) => this.#commit(group);
+    try {
+      return await bringIn({ ...configuration, commit, insertSuperseded }, rows);
+    } catch (error) {
+      this.#gate.noticeFailure(error);
+      throw error;
+    }
   }
 
   /** Decisions that were answered and that this process has yet to bring in. */
