@@ -6,12 +6,13 @@ export interface TraceFields {
   readonly span_id?: string;
 }
 
-const noFields: TraceFields = {};
-
-/** The active span's ids under the names that log stores expect; nothing outside a trace. For a logger's `mixin`. */
+/**
+ * The active span's ids under the names that log stores expect; nothing outside a trace. For a logger's `mixin`: a fresh
+ * object each time, as pino writes the line's own fields into it.
+ */
 export function traceFields(span: Span | undefined = trace.getActiveSpan()): TraceFields {
   const held = span?.spanContext();
   return held !== undefined && isSpanContextValid(held)
     ? { trace_id: held.traceId, span_id: held.spanId }
-    : noFields;
+    : {};
 }
