@@ -15,6 +15,6 @@ export function openCache({ config, nowMs, monotonicMs, log, owns }: ProcessCont
     redisUrl === undefined
       ? createInProcessCache({ nowMs, entriesMax: limits.inProcessCacheEntriesMax })
       : createRedisCache({ url: redisUrl, name: 'assignment', log, nowMs: monotonicMs });
-  owns('cache', cache.close);
+  owns('cache', () => cache.close());
   return { cache, isShared: redisUrl !== undefined };
 }
