@@ -13,7 +13,8 @@ export {
 } from './database/assignment-ids.ts';
 export { type DatabaseTarget, type PoolName, type Pools, poolSettings } from './database/open-pools.ts';
 export { type PrepareOptions, prepareDatabase } from './database/prepare-database.ts';
-export { startUpkeep, type Upkeep } from './database/upkeep.ts';
+export { createRetentionTask, type RetentionTaskOptions } from './database/retention-task.ts';
+export { startUpkeep, type Upkeep, type UpkeepOptions } from './database/upkeep.ts';
 export { DatabaseNotReadyError } from './database/wait-for-database.ts';
 export { deriveFallbackKey } from './fallback-key.ts';
 export type { GeneratedSecrets } from './generated-secrets.ts';
