@@ -1,6 +1,6 @@
 import { createTestDatabase } from '@bandit/db/testing';
-import t from 'tap';
 import { startUpkeep } from '@bandit/process';
+import t from 'tap';
 import { until } from './client.ts';
 
 t.test('the embedded database gets statistics by itself', async (t) => {
@@ -21,7 +21,8 @@ t.test('the embedded database gets statistics by itself', async (t) => {
     return n;
   };
   t.equal(await countStatistics(), 0, 'none before');
-  const upkeep = startUpkeep(db, true, { warn: (...args: unknown[]) => t.fail(String(args)) } as never, 0);
+  const log = { warn: (...args: unknown[]) => t.fail(String(args)) } as never;
+  const upkeep = startUpkeep({ db, isEmbedded: true, log, firstMs: 0 });
   t.ok((await until(countStatistics, (n) => n > 0, 10_000)) > 0, 'some after');
   await upkeep.close();
 });
@@ -32,12 +33,8 @@ t.test('a failing run is logged, and closing waits for it', async (t) => {
   await broken.selectFrom('companies').select('id').execute();
   await broken.destroy();
   const warnings: unknown[] = [];
-  const upkeep = startUpkeep(
-    broken,
-    true,
-    { warn: (details: unknown) => warnings.push(details) } as never,
-    0,
-  );
+  const log = { warn: (details: unknown) => warnings.push(details) } as never;
+  const upkeep = startUpkeep({ db: broken, isEmbedded: true, log, firstMs: 0 });
   await until(
     async () => warnings.length,
     (n) => n > 0,

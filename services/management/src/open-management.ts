@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { makeApiKey } from '@bandit/auth';
 import { createRng } from '@bandit/core';
-import { openSessions, type ProcessContext, startUpkeep } from '@bandit/process';
+import { createRetentionTask, openSessions, type ProcessContext, startUpkeep } from '@bandit/process';
 import { buildApp } from './build-app.ts';
 import { createAccess } from './create-access.ts';
 import type { ManagementDeps } from './management-deps.ts';
@@ -10,7 +10,7 @@ import { connectAi } from './variants/connect-ai.ts';
 
 /** Experiments, funnels, results, people and keys; with an AI provider where one is configured. */
 export async function openManagement(context: ProcessContext): Promise<ManagementDeps> {
-  const { app, config, pools, bus, ids, directory, keys, nowMs, log, owns, onStart } = context;
+  const { app, config, pools, bus, ids, directory, keys, nowMs, registry, log, owns, onStart } = context;
   const environment = config.isProduction ? 'live' : 'test';
   const rng = createRng(randomBytes(8).readBigUInt64LE());
   const db = pools.open('management');
@@ -30,8 +30,11 @@ export async function openManagement(context: ProcessContext): Promise<Managemen
   };
   const runtime = createManagementRuntime({ ...deps, log });
   owns('scheduler', runtime.close);
+  const { retentionMs } = config;
+  const retain =
+    retentionMs === undefined ? undefined : createRetentionTask({ db, retentionMs, log, registry });
   onStart(() => {
-    owns('upkeep', startUpkeep(db, config.databaseUrl === undefined, log).close);
+    owns('upkeep', startUpkeep({ db, isEmbedded: config.databaseUrl === undefined, log, retain }).close);
     runtime.start();
   });
   await app.register(buildApp(deps));

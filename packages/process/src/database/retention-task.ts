@@ -51,7 +51,7 @@ function createMetrics(registry: Registry) {
   return {
     oldest: new Gauge({
       name: 'bandit_facts_oldest_month_timestamp_seconds',
-      help: 'Start of the oldest month of assignments that is kept, as of the last run of retention.',
+      help: 'Start of the oldest month of assignments that is kept, as of the last run of retention; 0 before it.',
       registers,
     }),
     dropped: new Counter({

@@ -43,7 +43,7 @@ await t.test('upkeep drops what is older than retention, and tells', async (t) =
     const readUsers = async () =>
       (await db.selectFrom('assignments').select('user_id').execute()).map((row) => row.user_id);
     const isTold = async () =>
-      (await registry.metrics()).match(/oldest_month_timestamp_seconds \d+/) !== null;
+      (await registry.metrics()).match(/oldest_month_timestamp_seconds [1-9]/) !== null;
     while (!(await isTold())) await delay(20, undefined, { signal });
     await upkeep.close();
     t.same(await readUsers(), ['b']);
