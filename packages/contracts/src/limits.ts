@@ -138,9 +138,11 @@ export const limits = {
   recordPutTimeoutMs: 15,
   /** Puts that failed in a row, after which answers no longer wait for RECORDS. */
   recordPutFailuresInARowMax: 3,
+  /** And for so long: one stall of a busy machine fails all puts that run. */
+  recordPutFailuresWindowMs: 250,
   recordPutsInFlightMax: 5_000,
   /** Beside the answers: rows that RECORDS did not take at first, so many at a time, each waiting so long. */
-  recordPutsPerSweepMax: 200,
+  recordPutsPerSweepMax: 32,
   recordSweepTimeoutMs: 1_000,
   /** One record: an assignment id and a context in its longest spelling. */
   recordBytesMax: 262_144,
@@ -168,8 +170,8 @@ export const limits = {
   recordsPollMs: 500,
   recordsPullTimeoutMs: 1_500,
   /** A group whose consumer is silent for this long goes to another; a long handler says in between that it works. */
-  recordsAckWaitMs: 30_000,
-  recordsWorkingIntervalMs: 10_000,
+  recordsAckWaitMs: 8_000,
+  recordsWorkingIntervalMs: 2_500,
   /** Records handed out and not yet acknowledged, over all consumers. */
   recordsAckPendingMax: 5_000,
   /** A group that was rejected comes again after this, doubled each time up to the other. */

@@ -16,13 +16,23 @@ export interface NatsStream {
 /** @param plan what the stream must be; one that exists is changed to it where that is possible */
 export function createNatsStream(plan: StreamPlan, log: NatsLog): NatsStream {
   let checked: { readonly session: NatsSession; readonly done: Promise<void> } | undefined;
+  /** Said last: callers repeat what fails every few seconds. */
+  let complaint = '';
+  const complain = (error: unknown) => {
+    if (!(error instanceof NatsFailure) || error.kind !== 'refused' || error.message === complaint) return;
+    complaint = error.message;
+    log.error({ stream: plan.name, reason: error.message }, 'a stream cannot be had on NATS');
+  };
   const check = async (session: NatsSession) => {
     try {
       await makeOrAdapt(session, plan, log);
+      complaint = '';
     } catch (error) {
       // The next caller looks again.
       checked = undefined;
-      throw asClearFailure(error, plan);
+      const failure = asClearFailure(error, plan);
+      complain(failure);
+      throw failure;
     }
   };
   return {

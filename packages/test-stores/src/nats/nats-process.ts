@@ -47,6 +47,14 @@ export async function readMonitor(monitorPort: number, path: string): Promise<un
   }
 }
 
+/** Resolves when the kernel has stopped it: a signal takes a moment. */
+export async function hangNats(server: ChildProcess): Promise<void> {
+  server.kill('SIGSTOP');
+  // The state stands behind the name, which is in brackets.
+  const isStopped = () => /\) T /.test(readFileSync(`/proc/${server.pid}/stat`, 'utf8'));
+  await waitUntil(isStopped, endMsMax, 'NATS does not stop');
+}
+
 /** Resolves when the process is gone. A stopped one is woken first: it takes no other signal but SIGKILL. */
 export async function endNats(server: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (hasEnded(server)) return;

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findNatsServer } from './find-nats-server.ts';
 import { findFreePorts } from './free-ports.ts';
-import { endNats, spawnNats, waitUntilHealthy } from './nats-process.ts';
+import { endNats, hangNats, spawnNats, waitUntilHealthy } from './nats-process.ts';
 
 export interface NatsOptions {
   /** Kept at `stop`. Default: a new one, removed at `stop`. */
@@ -41,7 +41,7 @@ export interface NatsServer {
   readonly monitorPort: number;
   /** Of the process that runs now. */
   readonly pid: number;
-  /** Sends the signal; with one that ends the server, resolves when it is gone. */
+  /** Sends the signal; resolves when the server is gone, or stopped, where the signal does that. */
   kill(signal: NodeJS.Signals): Promise<void>;
   /**
    * Ends what runs (SIGTERM), unless it is dead already, and starts again on the same port. Resolves when it answers.
@@ -81,6 +81,7 @@ export async function startNats(options: NatsOptions = {}): Promise<NatsServer> 
     kill: async (signal) => {
       if (['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGABRT'].includes(signal))
         return endNats(server, signal);
+      if (signal === 'SIGSTOP') return hangNats(server);
       server.kill(signal);
     },
     restart: async ({ empty = false } = {}) => {
