@@ -3,6 +3,8 @@ import type { NatsLog } from './nats-connection.ts';
 import type { NatsSession } from './nats-session.ts';
 import { readTraceHeaders } from './trace-headers.ts';
 
+const isSubject = /^[^\s.*>]+(\.[^\s.*>]+)*$/;
+
 export interface NatsBroadcaster {
   /** Sends it or drops it; never throws. @param session undefined while NATS is away */
   publish(session: NatsSession | undefined, subject: string, payload: Uint8Array): void;
@@ -26,6 +28,8 @@ export function createNatsBroadcaster(unconfirmedBytesMax: number, log: NatsLog)
   };
   return {
     publish: (session, subject, payload) => {
+      // In the protocol a space or a line break in a subject would begin something else.
+      if (!isSubject.test(subject)) return drop(subject, 'a subject is tokens joined by dots');
       if (session === undefined) return drop(subject, 'NATS is away');
       if (window?.session !== session) window = createConfirmWindow(session);
       if (window.nBytes() + payload.length > unconfirmedBytesMax)
