@@ -11,7 +11,7 @@
 -- | bandit_migrator   | owner of the database      | make and change the schema (`pnpm migrate`); nothing else runs as it |
 -- | bandit_assignment | bandit_accept              | insert assignments and events; of keys: ids, hashes, scopes; no people |
 -- | bandit_ingest     | bandit_accept              | the same                                                         |
--- | bandit_learning   | bandit_learner             | read facts, write state; no keys, no people, no key names        |
+-- | bandit_learning   | bandit_learner (+ on request) | read facts, write state; no people, no key names               |
 -- | bandit_management | bandit_app (+ on request)  | one company at a time; add facts, never change or delete them    |
 -- | bandit_erasing    | bandit_eraser              | change and delete what is kept about an end user, one company at a time |
 --
@@ -46,10 +46,13 @@ begin
       execute format('create role %I nologin', missing);
     end if;
   end loop;
-  -- What management may act as when it asks for it (set role), and does not have by itself: NOINHERIT cuts the line.
-  if not exists (select from pg_roles where rolname = 'bandit_on_request') then
-    create role bandit_on_request nologin noinherit;
-  end if;
+  -- What management and the learner may act as when they ask for it (set role), and do not have by themselves: NOINHERIT
+  -- cuts the line.
+  foreach missing in array array['bandit_on_request', 'bandit_follows_configuration'] loop
+    if not exists (select from pg_roles where rolname = missing) then
+      execute format('create role %I nologin noinherit', missing);
+    end if;
+  end loop;
   foreach missing in array array['bandit_migrator', 'bandit_assignment', 'bandit_ingest', 'bandit_learning',
       'bandit_management', 'bandit_erasing'] loop
     if not exists (select from pg_roles where rolname = missing) then
@@ -68,6 +71,9 @@ alter role bandit_erasing password :'erasing_password';
 
 grant bandit_accept to bandit_assignment, bandit_ingest;
 grant bandit_learner to bandit_learning;
+-- A learner's process, like every process, follows clock, configuration and keys (by id and hash) as bandit_accept.
+grant bandit_accept to bandit_follows_configuration;
+grant bandit_follows_configuration to bandit_learning;
 grant bandit_eraser to bandit_erasing;
 -- bandit_accept for the configuration of all companies (keys by id and hash) and the keys' last use, which every process
 -- follows; bandit_eraser for DELETE /subjects/:userId; bandit_retention to drop what is older than RETENTION_DAYS.

@@ -191,6 +191,7 @@ async function testLearning(t: Test, open: Open): Promise<void> {
   await sql`update learner_partitions set updated_at = now() where partition = 0`.execute(db);
   await sql`insert into assignment_outcomes (company_id, nonce, experiment_id)
     select company_id, nonce, experiment_id from assignments`.execute(db);
+  t.equal((await listCompanyVersions(open('learning', 'bandit_accept'))).length, 2, 'on request');
   const forbidden = [
     sql`select key_id from api_keys`,
     sql`select * from members`,
