@@ -3,13 +3,10 @@
  * everything that is registered with `owns`. Modes: open (routes may be registered), starting (waits for the database, the
  * routes answer 503), started, closed. A kill -9 in any of them loses nothing that was answered.
  */
-import { randomUUID } from 'node:crypto';
 import type { Config } from '@bandit/config';
-import { createDatabaseClock, type DatabaseClock } from '@bandit/db';
+import type { DatabaseClock } from '@bandit/db';
 import {
-  createHttpServer,
   createShutdown,
-  type HttpServer,
   registerHealth,
   registerStoreMetrics,
   type Shutdown,
@@ -17,18 +14,14 @@ import {
 } from '@bandit/http';
 import type { Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import { callerIdOf } from './access/caller-id.ts';
-import { openKeys } from './access/open-keys.ts';
-import { assignmentSecretOf } from './assignment-secret.ts';
-import { openAssignmentIds } from './database/assignment-ids.ts';
-import { type DatabaseTarget, openPools } from './database/open-pools.ts';
+import type { DatabaseTarget, Pools } from './database/open-pools.ts';
 import { checkDatabase, DatabaseNotReadyError, waitForDatabase } from './database/wait-for-database.ts';
 import type { GeneratedSecrets } from './generated-secrets.ts';
 import { holdUntilStarted } from './hold-until-started.ts';
 import { type Address, listen } from './listen.ts';
-import { openDirectory } from './open-directory.ts';
+import { openParts } from './open-parts.ts';
+import { openServer } from './open-server.ts';
 import type { ProcessContext } from './process-context.ts';
-import { openBus } from './stores/open-bus.ts';
 
 export interface ProcessOptions {
   /** Name in metrics, the bus and the API document. */
@@ -57,8 +50,6 @@ export interface OpenedProcess {
   close(): Promise<string[]>;
 }
 
-const clockPollMs = 1_000;
-
 export async function openProcess(options: ProcessOptions): Promise<OpenedProcess> {
   const steps: ShutdownStep[] = [];
   const shutdown = createShutdown({ steps, log: options.log, monotonicMs: options.monotonicMs });
@@ -75,79 +66,35 @@ async function open(
   steps: ShutdownStep[],
   shutdown: Shutdown,
 ): Promise<OpenedProcess> {
-  const { service, config, generated, log, monotonicMs, rng } = options;
+  const { config, generated, log, monotonicMs } = options;
   // What is opened later is closed first.
   const owns = (name: string, close: () => unknown): void => void steps.unshift({ name, close });
-  const pools = openPools(options.target, config.databasePoolMax, log);
-  owns('database', pools.close);
-  const shared = pools.open('shared');
-  const clock = createDatabaseClock({
-    db: shared,
-    monotonicMs,
-    pollMs: clockPollMs,
-    startMs: options.machineMs(),
-    log,
-  });
-  owns('clock', clock.close);
+  const { parts, shared, clock } = openParts(options, owns);
+  const registry = makeRegistry(parts.pools, clock);
   const { nowMs } = clock;
-  const { bus, records, close: closeBus } = openBus(config, `bandit ${service}`, log, rng);
-  owns('bus', closeBus);
-  const secret = assignmentSecretOf(config, generated);
-  const ids = openAssignmentIds({ db: shared, secret, nowMs, log });
-  owns('assignment ids', ids.close);
-  const directory = openDirectory({ db: shared, bus, nowMs, log });
-  owns('directory', directory.close);
-  const keys = openKeys({ db: shared, directory, nowMs, log, owns });
-
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
-  registerStoreMetrics(registry, {
-    pools: pools.counts,
-    clockAgeSeconds: () => clock.offsetAgeMs() / 1_000,
-  });
   const app = await openServer(options, nowMs, registry);
   let isStarted = false;
   holdUntilStarted(app, () => isStarted);
-  const works: (() => unknown)[] = [];
-  const checks: Record<string, () => boolean> = {
-    started: () => isStarted,
-    configuration: directory.isReady,
-  };
+  const { isReady } = parts.directory;
+  const checks: Record<string, () => boolean> = { started: () => isStarted, configuration: isReady };
   registerHealth(app as never, { checks, isDraining: shutdown.isDraining, registry });
-  const context: ProcessContext = {
-    ...{
-      app,
-      config,
-      generated,
-      pools,
-      bus,
-      records,
-      ids,
-      directory,
-      keys,
-      nowMs,
-      monotonicMs,
-      registry,
-      log,
-      owns,
-    },
-    onStart: (work) => void works.push(work),
-    checks,
-  };
+  const works: (() => unknown)[] = [];
+  const onStart = (work: () => unknown): void => void works.push(work);
+  const surroundings = { app, config, generated, nowMs, monotonicMs, registry, log, owns, onStart, checks };
   const stopping = new AbortController();
   const attempt = async (): Promise<void> => {
     await options.prepare?.();
     await checkDatabase(shared);
     await clock.refresh();
-    if (!(await ids.load()))
+    if (!(await parts.ids.load()))
       throw new DatabaseNotReadyError('there is no key for assignment ids: run "migrate"');
   };
   return {
-    context,
+    context: { ...parts, ...surroundings },
     start: async () => {
       await waitForDatabase({ attempt, log, signal: stopping.signal });
-      ids.follow();
-      await directory.start();
+      parts.ids.follow();
+      await parts.directory.start();
       for (const work of works) await work();
       isStarted = true;
     },
@@ -163,24 +110,12 @@ async function open(
   };
 }
 
-function openServer(
-  { service, version, config, log }: ProcessOptions,
-  nowMs: DatabaseClock['nowMs'],
-  registry: Registry,
-): Promise<HttpServer> {
-  return createHttpServer({
-    service,
-    version,
-    logger: log,
-    nowMs,
-    isProduction: config.isProduction,
-    registry,
-    makeRequestId: randomUUID,
-    rateLimits: {
-      perCaller: config.rateLimitPerKey,
-      perPeer: config.rateLimitPerPeer,
-      callerOf: callerIdOf,
-    },
-    corsOrigins: config.corsOrigins,
+function makeRegistry(pools: Pools, clock: DatabaseClock): Registry {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  registerStoreMetrics(registry, {
+    pools: pools.counts,
+    clockAgeSeconds: () => clock.offsetAgeMs() / 1_000,
   });
+  return registry;
 }
