@@ -107,7 +107,7 @@ export function createAssignmentRuntime(deps: AssignmentRuntimeDeps): Assignment
     async start() {
       // Not waited for: the bus may be away for as long as it likes.
       draining = deps.records
-        ?.drain(handler, () => !recorder.isAway())
+        ?.drain(handler, () => recorder.mayTakeRecords())
         .catch((error: unknown) => {
           deps.log.error({ err: error }, 'the records of other processes are not brought in by this one');
           return undefined;

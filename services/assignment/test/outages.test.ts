@@ -1,5 +1,6 @@
 /** What clients are told while stores are away, alone and together, on several processes. */
 import { createInProcessCache } from '@bandit/cache';
+import { limits } from '@bandit/contracts';
 import { createTestDatabase } from '@bandit/db/testing';
 import t, { type Test } from 'tap';
 import { createFakeRecordStream } from './fake-record-stream.ts';
@@ -39,6 +40,9 @@ async function createWorld(t: Test) {
   return { companyId, clock, database, records, cache, start };
 }
 
+/** What RECORDS must fail for before nobody waits for it. */
+const failingMs = limits.recordPutFailuresWindowMs;
+
 const ask = async (instance: Instance, experimentId: string, userId: string) => {
   const { status, headers, body } = await instance.post({ experimentId, userId });
   return {
@@ -51,7 +55,7 @@ const ask = async (instance: Instance, experimentId: string, userId: string) => 
 };
 
 t.test('an answer is on record as soon as RECORDS or the database has it', async (t) => {
-  const { companyId, database, records, start } = await createWorld(t);
+  const { companyId, clock, database, records, start } = await createWorld(t);
   const experimentId = await addExperiment(db, companyId, tenWays);
   const instance = await start();
   const { recorder } = instance.runtime;
@@ -59,7 +63,10 @@ t.test('an answer is on record as soon as RECORDS or the database has it', async
   t.match(await ask(instance, experimentId, 'kept'), { status: 200, recorded: undefined });
   records.setAway(true);
   const answers = [];
-  for (const userId of ['a', 'b', 'c', 'd']) answers.push(await ask(instance, experimentId, userId));
+  for (const userId of ['a', 'b', 'c', 'd']) {
+    answers.push(await ask(instance, experimentId, userId));
+    clock.nowMs += failingMs;
+  }
   t.ok(answers.every(({ status, recorded }) => status === 200 && recorded === 'false'));
   t.match(await ask(instance, experimentId, 'a'), { id: answers[0]!.id, recorded: 'false' });
   const metrics = await instance.registry.metrics();
@@ -82,7 +89,7 @@ t.test('an answer is on record as soon as RECORDS or the database has it', async
 });
 
 t.test('with memory full RECORDS is enough; with neither it is 503, and nothing was claimed', async (t) => {
-  const { companyId, database, records, start } = await createWorld(t);
+  const { companyId, clock, database, records, start } = await createWorld(t);
   const experimentId = await addExperiment(db, companyId, tenWays);
   const instance = await start({ unrecordedMax: 2 });
   database.setAway(true);
@@ -96,6 +103,7 @@ t.test('with memory full RECORDS is enough; with neither it is 503, and nothing 
   // The first ones find out; then the breaker knows.
   for (let i = 0; i < 3; i++) {
     t.match(await ask(instance, experimentId, `lost ${i}`), { status: 503, retryAfter: '1' });
+    clock.nowMs += failingMs;
   }
   t.equal(instance.runtime.recorder.areRecordsAway(), true);
   t.match(await ask(instance, experimentId, 'e'), { status: 503, retryAfter: '1' });
@@ -112,15 +120,17 @@ t.test('with memory full RECORDS is enough; with neither it is 503, and nothing 
 });
 
 t.test('with every store away answers do not wait for any', async (t) => {
-  const { companyId, database, records, cache, start } = await createWorld(t);
+  const { companyId, clock, database, records, cache, start } = await createWorld(t);
   const experimentId = await addExperiment(db, companyId, tenWays);
   const instances = [await start(), await start()];
   database.setAway(true);
   const resume = records.hang();
   await cache.close();
-  const first = await Promise.all(
-    Array.from({ length: 20 }, (_, i) => ask(instances[i % 2]!, experimentId, `u${i}`)),
-  );
+  const first: Awaited<ReturnType<typeof ask>>[] = [];
+  for (let i = 0; i < 20; i++) {
+    first.push(await ask(instances[i % 2]!, experimentId, `u${i}`));
+    clock.nowMs += failingMs;
+  }
   t.ok(first.every(({ status, recorded }) => status === 200 && recorded === 'false'));
   t.ok(instances.every(({ runtime }) => runtime.recorder.areRecordsAway()));
   const nPuts = records.nPuts();

@@ -10,7 +10,7 @@ import type { Recorder } from './recorder.ts';
 
 export interface RecordsHandlerDeps {
   ids: Pick<AssignmentIdCodec, 'verify'>;
-  recorder: Pick<Recorder, 'bringIn'> & { readonly counts: LateCounts };
+  recorder: Pick<Recorder, 'bringIn' | 'findRecorded'> & { readonly counts: LateCounts };
   /** The database has decided about a record, of whichever process. */
   onDecided(row: NewAssignment, outcome: LateOutcome): void;
   log: { error(details: object, message: string): void };
@@ -31,8 +31,12 @@ export function createRecordsHandler(deps: RecordsHandlerDeps): RecordHandler {
       if (typeof read === 'string') nameless.push({ recordHash: hashOf(payload), reason: read });
       else rows.push(read);
     }
-    const outcomes = rows.length > 0 ? await recorder.bringIn(rows) : [];
-    for (const [i, row] of rows.entries()) {
+    // Most are: the process that answered lives and has brought in its own. Asking is cheaper than trying.
+    const recorded = rows.length > 0 ? await recorder.findRecorded(rows) : new Set<string>();
+    const missing = rows.filter(({ nonce }) => !recorded.has(hex(nonce)));
+    const outcomes = missing.length > 0 ? await recorder.bringIn(missing) : [];
+    counts.recorded += rows.length - missing.length;
+    for (const [i, row] of missing.entries()) {
       const outcome = outcomes[i]!;
       counts[outcome.kind]++;
       if (outcome.kind === 'refused') refuse(deps, { recordId: hex(row.nonce), err: outcome.error });

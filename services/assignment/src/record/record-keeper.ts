@@ -26,6 +26,7 @@ export class RecordKeeper {
   readonly #breaker: Breaker;
   #nInFlight = 0;
   #nFailed = 0;
+  #failingSinceMs = 0;
 
   constructor(deps: RecordKeeperDeps) {
     this.#deps = deps;
@@ -54,9 +55,16 @@ export class RecordKeeper {
       this.#nFailed = 0;
       return true;
     } catch (error) {
-      if (++this.#nFailed >= limits.recordPutFailuresInARowMax) this.#breaker.trip(error);
+      this.#noticeFailure(error);
       return false;
     }
+  }
+
+  #noticeFailure(error: unknown): void {
+    const nowMs = this.#deps.nowMs();
+    if (this.#nFailed++ === 0) this.#failingSinceMs = nowMs;
+    const isLong = nowMs - this.#failingSinceMs >= limits.recordPutFailuresWindowMs;
+    if (isLong && this.#nFailed >= limits.recordPutFailuresInARowMax) this.#breaker.trip(error);
   }
 
   /** Something waits in memory: puts it by and by. */

@@ -70,6 +70,7 @@ export class Recorder {
   readonly counts = createLateCounts();
   readonly #deps: RecorderDeps;
   readonly #unrecordedMax: number;
+  readonly #probeIntervalMs: number;
   readonly #groupCommit: GroupCommit<NewAssignment, CommitOutcome>;
   readonly #questions: GroupCommit<CurrentAssignmentKey, CurrentAssignment | undefined>;
   readonly #gate: DatabaseGate;
@@ -97,6 +98,7 @@ export class Recorder {
     this.#questions = createGroupCommit({ ...bounds, commit: (keys) => this.#findHeld(keys) });
     const { nowMs, log } = deps;
     const probeIntervalMs = deps.probeIntervalMs ?? limits.storeProbeIntervalMs;
+    this.#probeIntervalMs = probeIntervalMs;
     this.#gate = new DatabaseGate({
       probe: () => deps.store.probe(),
       onAlive: () => this.#drain(),
@@ -178,12 +180,17 @@ export class Recorder {
       this.#wakeAll(late);
     };
     const commit = (group: readonly NewAssignment[]) => this.#commit(group);
-    try {
-      return await bringIn({ ...configuration, commit, insertSuperseded }, rows);
-    } catch (error) {
-      this.#gate.noticeFailure(error);
-      throw error;
-    }
+    return this.#shutOnFailure(bringIn({ ...configuration, commit, insertSuperseded }, rows));
+  }
+
+  /** Those of the rows that are on record already, by their nonces in hexadecimal. */
+  findRecorded(rows: readonly NewAssignment[]): Promise<ReadonlySet<string>> {
+    return this.#shutOnFailure(this.#deps.store.findRecordedNonces(rows));
+  }
+
+  /** The own rows first: RECORDS has most of them too, and finds them on record then. */
+  mayTakeRecords(): boolean {
+    return !this.#gate.isShut() && this.#queue.length === 0;
   }
 
   /** Decisions that were answered and that this process has yet to bring in. */
@@ -226,6 +233,15 @@ export class Recorder {
     await withDeadline(closing, lastMs, 'the last commits').catch(() => undefined);
     const nLost = this.#queue.nUnkept + this.#nPending;
     if (nLost > 0) this.#deps.log.warn({ nLost }, 'assignments were answered but never recorded');
+  }
+
+  async #shutOnFailure<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      this.#gate.noticeFailure(error);
+      throw error;
+    }
   }
 
   #awaitCommit(pending: Promise<CommitOutcome>, entry: Unrecorded): void {
@@ -304,9 +320,11 @@ export class Recorder {
     }
   }
 
-  /** Brings in what waits, oldest first; what fails waits on. */
+  /** Brings in what waits, oldest first; what fails waits on. While the gate is shut the next probe is not kept waiting. */
   async #drain(): Promise<void> {
-    while (this.#queue.length > 0) {
+    const startedMs = this.#deps.nowMs();
+    const isInTime = () => !this.#gate.isShut() || this.#deps.nowMs() - startedMs < this.#probeIntervalMs;
+    while (this.#queue.length > 0 && isInTime()) {
       const group = this.#queue.takeOldest(limits.groupCommitRowsMax);
       try {
         const outcomes = await this.bringIn(rowsOf(group));

@@ -334,6 +334,31 @@ t.test(
   },
 );
 
+t.test('a long drain behind a slow probe does not keep the breaker open until its end', async (t) => {
+  const world = createWorld({ commitTimeoutMs: 1_000, probeIntervalMs: 500 });
+  t.teardown(() => world.recorder.close());
+  world.setAway(true);
+  await world.recorder.record(newRow('first'));
+  const nRows = 3 * limits.groupCommitRowsMax;
+  for (let i = 0; i < nRows; i++) await world.keep(newRow(`u${i}`));
+  world.setAway(false);
+  const resume = world.hang();
+  const probing = world.recorder.probe();
+  world.advance(601);
+  const insert = world.store.insertAssignments;
+  world.store.insertAssignments = (rows) => {
+    world.advance(501);
+    return insert(rows);
+  };
+  resume();
+  await probing;
+  t.equal(world.recorder.nUnrecorded(), nRows - limits.groupCommitRowsMax, 'one group, then the next probe');
+  t.equal(world.recorder.isAway(), true);
+  await world.recorder.probe();
+  t.equal(world.recorder.isAway(), false);
+  t.equal(world.recorder.nUnrecorded(), 0);
+});
+
 t.test('what may wait is bounded: past it 503', async (t) => {
   const world = createWorld({ unrecordedMax: 2 });
   t.teardown(() => world.recorder.close());
