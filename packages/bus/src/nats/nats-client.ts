@@ -19,6 +19,7 @@ import {
   type NatsConnection,
   NatsError,
   RetentionPolicy,
+  type Status,
   StorageType,
 } from 'nats';
 import { NatsFailure } from './nats-failure.ts';
@@ -40,7 +41,13 @@ const consumerNotFound = 10014;
 const nanosPerMs = 1_000_000;
 
 /** One attempt at each server, in an order of chance. @throws NatsFailure when none of them takes us */
-export async function openNatsSession(target: NatsTarget, name: string): Promise<NatsSession> {
+export async function openNatsSession(input: {
+  readonly target: NatsTarget;
+  readonly name: string;
+  /** The server does not let us publish or listen there. */
+  readonly onForbidden: (operation: string, subject: string) => void;
+}): Promise<NatsSession> {
+  const { target, name, onForbidden } = input;
   try {
     const connection = await connect({
       servers: [...target.servers],
@@ -59,13 +66,17 @@ export async function openNatsSession(target: NatsTarget, name: string): Promise
       checkAPI: false,
       timeout: limits.natsCallTimeoutMs,
     });
-    return createSession(connection, manager);
+    return createSession(connection, manager, onForbidden);
   } catch (error) {
     throw asFailure(error, false);
   }
 }
 
-function createSession(connection: NatsConnection, manager: JetStreamManager): NatsSession {
+function createSession(
+  connection: NatsConnection,
+  manager: JetStreamManager,
+  onForbidden: (operation: string, subject: string) => void,
+): NatsSession {
   const listeners = new Set<(reason: string) => void>();
   let isLost = false;
   let lastError = '';
@@ -77,8 +88,12 @@ function createSession(connection: NatsConnection, manager: JetStreamManager): N
     for (const listener of listeners) listener(lastError || reason);
     listeners.clear();
   };
-  void watch(connection, end, (code) => {
-    lastError = code;
+  void watch(connection, (status) => {
+    if (status.type === DebugEvents.StaleConnection) end('the server does not answer pings');
+    else if (status.type === Events.Disconnect) end('the connection ended');
+    else if (status.permissionContext !== undefined)
+      onForbidden(status.permissionContext.operation, status.permissionContext.subject);
+    else if (status.type === Events.Error) lastError = String(status.data);
   });
   void connection.closed().then((error) => end(error instanceof Error ? error.message : 'closed'));
 
@@ -116,6 +131,8 @@ function createMessaging(connection: NatsConnection, isOver: () => boolean): Nat
         return toMessage(await connection.request(subject, payload, { timeout: timeoutMs, ...options }));
       }),
     subscribe: (subject, { queue, onMessage, onRefused }) => {
+      // The next session takes it up.
+      if (isOver()) return () => undefined;
       const subscription = connection.subscribe(subject, {
         ...(queue === undefined ? {} : { queue }),
         callback: (error, message) =>
@@ -171,17 +188,8 @@ async function call<T>(isOver: () => boolean, work: () => Promise<T>): Promise<T
   }
 }
 
-/** Notices a server that no longer answers pings, and remembers what the server complained about last. */
-async function watch(
-  connection: NatsConnection,
-  end: (reason: string) => void,
-  note: (code: string) => void,
-): Promise<void> {
-  for await (const { type, data } of connection.status()) {
-    if (type === DebugEvents.StaleConnection) return end('the server does not answer pings');
-    if (type === Events.Disconnect) return end('the connection ended');
-    if (type === Events.Error && data !== 'PERMISSIONS_VIOLATION') note(String(data));
-  }
+async function watch(connection: NatsConnection, onStatus: (status: Status) => void): Promise<void> {
+  for await (const status of connection.status()) onStatus(status);
 }
 
 function toMessage(message: Msg): NatsMessage {

@@ -55,7 +55,12 @@ export function keepNatsSession(options: NatsConnectionOptions): NatsKeeper {
   const keep = async () => {
     while (!closing.signal.aborted) {
       try {
-        const session = await openNatsSession(target, name);
+        let isForbiddenLogged = false;
+        const onForbidden = (operation: string, subject: string) => {
+          if (!isForbiddenLogged) log.error({ operation, subject }, 'NATS forbids what this process does');
+          isForbiddenLogged = true;
+        };
+        const session = await openNatsSession({ target, name, onForbidden });
         if (closing.signal.aborted) session.close();
         else await use(session);
       } catch (error) {

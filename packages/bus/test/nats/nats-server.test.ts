@@ -33,6 +33,27 @@ t.test('credentials are used, and never said', { skip }, async (t) => {
   t.notMatch(JSON.stringify([...linesOfRight, ...wrong.lines]), /s3cr3t/);
 });
 
+t.test('what the server forbids is said once, and the rest works', { skip }, async (t) => {
+  const permissions = 'permissions { publish: ["wake.*", "_INBOX.>"], subscribe: ["wake.*", "_INBOX.>"] }';
+  const users = [`{ user: "bandit", password: "s3cr3t", ${permissions} }`];
+  const server = await startOwnNats(t, { settings: [`authorization { users: [${users.join()}] }`] });
+  const url = `nats://bandit:s3cr3t@127.0.0.1:${server.port}`;
+  const { bus, errors } = await openConnectedBus(t, url);
+  bus.publish('state.a', encode('x'));
+  bus.publish('state.b', encode('x'));
+  await until(() => errors.length > 0, 'a line in the log');
+  await bus.subscribe('config.*', () => undefined);
+  const { promise: heard, resolve } = Promise.withResolvers<void>();
+  await bus.subscribe('wake.*', () => resolve());
+  bus.publish('wake.1', encode('x'));
+  await heard;
+  t.strictSame(errors, ['NATS forbids what this process does', 'NATS does not let us listen']);
+  await t.rejects(bus.publishEvents([event('e')]), {
+    code: 'BUS_REFUSED',
+    message: /Permissions Violation/i,
+  });
+});
+
 t.test(
   'a server without JetStream carries broadcasts, and says clearly what it lacks',
   { skip },

@@ -20,6 +20,8 @@ export interface NatsOptions {
   readonly user?: { readonly name: string; readonly password: string };
   /** False: a server without JetStream. Default: true. */
   readonly hasJetStream?: boolean;
+  /** Further lines of its configuration, such as `max_payload: 1000`. */
+  readonly settings?: readonly string[];
   /** One server of a cluster: see `startNatsCluster`. */
   readonly cluster?: NatsClusterPlace;
 }
@@ -103,7 +105,7 @@ function describeServer(place: {
   readonly options: NatsOptions;
 }): string {
   const { port, monitorPort, store, options } = place;
-  const { cluster, user, hasJetStream = true } = options;
+  const { cluster, user, hasJetStream = true, settings = [] } = options;
   return [
     `listen: "127.0.0.1:${port}"`,
     `http: "127.0.0.1:${monitorPort}"`,
@@ -111,6 +113,7 @@ function describeServer(place: {
     ...(hasJetStream ? [`jetstream { store_dir: "${store}", max_mem: 64MB, max_file: 4GB }`] : []),
     ...(user === undefined ? [] : [`authorization { user: "${user.name}", password: "${user.password}" }`]),
     ...(cluster === undefined ? [] : describeCluster(cluster)),
+    ...settings,
     '',
   ].join('\n');
 }
