@@ -64,8 +64,18 @@ export function createOffsetClock(readMs: () => Promise<number>, options: Offset
       });
     return refreshing;
   };
+  let isFailing = false;
   const poll = () => {
-    refresh().catch((error: unknown) => log?.warn({ err: error }, 'the database clock was not refreshed'));
+    refresh().then(
+      () => {
+        isFailing = false;
+      },
+      (error: unknown) => {
+        // Once: the age of the offset is a metric.
+        if (!isFailing) log?.warn({ err: error }, 'the database clock is not refreshed for now');
+        isFailing = true;
+      },
+    );
   };
   const timer = pollMs > 0 ? setInterval(poll, pollMs) : undefined;
   timer?.unref();

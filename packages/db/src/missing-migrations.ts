@@ -3,8 +3,11 @@ import { migrations } from './migrations/index.ts';
 import type { Database } from './schema.ts';
 import { sqlStateOf } from './store-errors.ts';
 
-/** No such table, no right to look at it: the schema is older than the migration that grants it, or not there at all. */
-const notYet = new Set(['42P01', '42501']);
+/**
+ * No such table, no right to look at it, no such role (22023, as a pool acts as its role from the first word): the schema
+ * is older than the migration that makes it, or not there at all.
+ */
+const notYet = new Set(['42P01', '42501', '22023']);
 
 /**
  * The migrations that this code needs and the database does not have, oldest first. A database that has more than these

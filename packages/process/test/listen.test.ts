@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +10,9 @@ import { Registry } from 'prom-client';
 import t, { type Test } from 'tap';
 import { holdUntilStarted } from '../src/hold-until-started.ts';
 import { listen } from '../src/listen.ts';
+
+// A slow machine is not a failure.
+t.setTimeout(180_000);
 
 const hidden = { schema: { hide: true } };
 
@@ -71,6 +74,15 @@ t.test('the socket of a process that was killed is taken over', async (t) => {
   t.equal(await ask(socket), 200);
 });
 
+t.test('a file that is no socket is left alone', async (t) => {
+  const path = join(await makeFolder(t), 'precious');
+  await writeFile(path, 'kept');
+  await t.rejects(listen(await makeServer(t), { host: '', port: 0, listenSocket: path }), {
+    code: 'EADDRINUSE',
+  });
+  t.equal(await readFile(path, 'utf8'), 'kept');
+});
+
 t.test('until it has started, only what tells of the process answers', async (t) => {
   let isStarted = false;
   const app = await makeServer(t, () => isStarted);
@@ -81,4 +93,6 @@ t.test('until it has started, only what tells of the process answers', async (t)
   t.ok(refused.headers['retry-after']);
   isStarted = true;
   t.equal((await app.inject('/experiments')).statusCode, 200);
+  isStarted = false;
+  t.equal((await app.inject('/experiments')).statusCode, 200, 'what is held stays held');
 });

@@ -7,6 +7,9 @@ import t from 'tap';
 import { openAssignmentIds } from '../../src/database/assignment-ids.ts';
 import { prepareDatabase } from '../../src/database/prepare-database.ts';
 
+// A slow machine is not a failure.
+t.setTimeout(180_000);
+
 const secret = 'the secret of the assignment ids in this test';
 const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 

@@ -7,6 +7,9 @@ import {
   waitForDatabase,
 } from '../../src/database/wait-for-database.ts';
 
+// A slow machine is not a failure.
+t.setTimeout(180_000);
+
 function makeLog() {
   const lines: string[] = [];
   const note = (details: object, message: string) =>
