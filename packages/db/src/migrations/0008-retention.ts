@@ -222,6 +222,12 @@ const isKnown = (alias: string, more = '') =>
   `coalesce((select true from current_assignments known where known.company_id = ${alias}.company_id
           and known.experiment_id = ${alias}.experiment_id and known.user_id = ${alias}.user_id${more} limit 1), false)`;
 
+/** Ordered by the index that it must take: without statistics the planner read all of a company's rows of each month. */
+const isEarlier = (alias: string, more = '') =>
+  `coalesce((select true from assignments e where e.company_id = ${alias}.company_id
+          and e.user_id = ${alias}.user_id and e.experiment_id = ${alias}.experiment_id${more}
+          order by e.assigned_at limit 1), false)`;
+
 /** A user whose assignments were dropped has a current row left: the next one is not the first. */
 const firstTrials = [
   rewrite(
@@ -232,14 +238,16 @@ const firstTrials = [
   ),
   rewrite(
     'accept_events_v1',
-    'not exists (select 1 from assignments e where e.company_id = w.company_id',
+    `not exists (select 1 from assignments e where e.company_id = w.company_id and e.user_id = w.user_id
+          and e.experiment_id || '' = w.experiment_id and e.assigned_at < w.assigned_at)`,
     `not ${isKnown('w', ' and known.assigned_at < w.assigned_at')}
-        and not exists (select 1 from assignments e where e.company_id = w.company_id`,
+        and not ${isEarlier('w', ' and e.assigned_at < w.assigned_at')}`,
   ),
   rewrite(
     'accept_events_v1',
-    'not exists (select 1 from assignments e where e.company_id = i.company_id',
-    `not ${isKnown('i')} and not exists (select 1 from assignments e where e.company_id = i.company_id`,
+    `not exists (select 1 from assignments e where e.company_id = i.company_id and e.user_id = i.user_id
+          and e.experiment_id || '' = i.experiment_id)`,
+    `not ${isKnown('i')} and not ${isEarlier('i')}`,
   ),
 ];
 
