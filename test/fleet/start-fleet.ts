@@ -1,9 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHmac, randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { createTestDatabase } from '@bandit/db/testing';
 import type { Test } from 'tap';
+import { cleanStores } from './clean-stores.ts';
 
 const main = fileURLToPath(new URL('../../infra/fleet/boot.js', import.meta.url));
 /** A busy machine is not a failure. */
@@ -40,24 +42,25 @@ export interface FleetTestOptions {
 /** Resolves once the gateway is ready. Fleet, processes and database are gone with the test. */
 export async function startFleet(t: Test, options: FleetTestOptions = {}): Promise<RunningFleet> {
   const databaseUrl = options.databaseUrl ?? (await makeDatabase(t));
+  const env: Record<string, string> = {
+    PORT: '0',
+    DATABASE_URL: databaseUrl,
+    NATS_URL: natsUrl,
+    NATS_PREFIX: `test-${randomBytes(6).toString('hex')}`,
+    REDIS_URL: redisUrl,
+    ASSIGNMENT_SECRET: 'a secret of the assignment ids in these tests and long enough',
+    JWT_SECRET: jwtSecret,
+    ASSIGNMENT_INSTANCES: '2',
+    INGEST_INSTANCES: '2',
+    LEARNER_INSTANCES: '2',
+    MANAGEMENT_INSTANCES: '2',
+    ...options.env,
+  };
   const child = spawn(process.execPath, ['--no-warnings', main], {
-    env: {
-      PATH: process.env.PATH,
-      PORT: '0',
-      DATABASE_URL: databaseUrl,
-      NATS_URL: natsUrl,
-      NATS_PREFIX: `test-${randomBytes(6).toString('hex')}`,
-      REDIS_URL: redisUrl,
-      ASSIGNMENT_SECRET: 'a secret of the assignment ids in these tests and long enough',
-      JWT_SECRET: jwtSecret,
-      ASSIGNMENT_INSTANCES: '2',
-      INGEST_INSTANCES: '2',
-      LEARNER_INSTANCES: '2',
-      MANAGEMENT_INSTANCES: '2',
-      ...options.env,
-    },
+    env: { PATH: process.env.PATH, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  let hasStarted = false;
   const { pids, output } = follow(child);
   const ended = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
   const stop = (signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> => {
@@ -69,8 +72,15 @@ export async function startFleet(t: Test, options: FleetTestOptions = {}): Promi
     const left = Object.values(pids());
     await stop('SIGKILL');
     for (const pid of left) endNow(pid);
+    const folder = /"socket":"([^"]*bandit-fleet-[^/"]*)\//.exec(output())?.[1];
+    if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+    // What never ran left nothing, and stores of the caller's own go with the caller.
+    if (hasStarted && env.NATS_URL === natsUrl && env.REDIS_URL === redisUrl) {
+      await cleanStores({ databaseUrl, natsUrl, natsPrefix: env.NATS_PREFIX ?? '', redisUrl });
+    }
   });
   const url = await waitForUrl(child, ended, output);
+  hasStarted = true;
   return {
     url,
     apiKey: /API key {2}(\S+)/.exec(output())?.[1] ?? '',

@@ -26,6 +26,8 @@ export interface Supervisor {
   pids(): Record<string, number>;
 }
 
+/** Management first: it owns the schema, and the others' new code may wait for what its new code brings. */
+const rollOrder: readonly ServiceName[] = ['management', 'learner', 'ingest', 'assignment'];
 const stopOrder: readonly (readonly ServiceName[])[] = [
   ['assignment', 'ingest'],
   ['learner'],
@@ -42,7 +44,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
 
   const rollOnce = async (): Promise<void> => {
     log.info({ processes: slots.length }, 'replacing the processes, one after another');
-    for (const slot of slots) {
+    for (const slot of rollOrder.flatMap((service) => slots.filter(({ plan }) => plan.service === service))) {
       if (isStopping) return;
       if (!(await slot.replace()) && !isStopping) {
         const { name } = slot.plan;

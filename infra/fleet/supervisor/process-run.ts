@@ -112,6 +112,10 @@ async function stopRun(
   }, limits.instanceStopTimeoutMs);
   const ending = await ended;
   clearTimeout(timer);
+  if (ending.code !== 0) {
+    const { code, signal } = ending;
+    log.warn({ name: instance.name, pid: child.pid, code, signal }, 'a process did not stop in order');
+  }
   return ending;
 }
 
