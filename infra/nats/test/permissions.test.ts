@@ -1,19 +1,16 @@
 /** The users of nats.conf against a live server: what each must be able to do, and what it is refused. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { AckPolicy, connect, type NatsConnection, StorageType } from 'nats';
 import t, { type Test } from 'tap';
-import { hasProgram, startServer } from '../../lint/start-server.ts';
+import { hasProgram } from '../../lint/start-server.ts';
+import { type NatsUser, natsPassword, natsUsers, startShippedNats } from './start-shipped-nats.ts';
 
 t.setTimeout(120_000);
 
-const users = ['assignment', 'ingest', 'learner', 'management', 'reader'] as const;
-type User = (typeof users)[number];
-const settings = new URL('../nats.conf', import.meta.url);
+const users = natsUsers;
+type User = NatsUser;
 
 async function testUsers(t: Test): Promise<void> {
-  const open = await startNats(t);
+  const open = await openClients(t);
   await t.test('without a password nobody gets in', async (t) => {
     await t.rejects(open('' as User), /Authorization/i);
   });
@@ -27,40 +24,18 @@ async function testUsers(t: Test): Promise<void> {
   await t.test('records are kept and brought in by assignment alone', (t) => testRecords(t, clients));
 }
 
-async function startNats(t: Test): Promise<(user: User) => Promise<NatsConnection>> {
-  const dir = mkdtempSync(join(tmpdir(), 'bandit-nats-'));
-  const file = join(dir, 'nats.conf');
-  const text = readFileSync(settings, 'utf8').replace('"/data"', JSON.stringify(join(dir, 'data')));
-  // 2.9 does not know it; the rest is the file as it is shipped.
-  writeFileSync(file, text.replace(/^\s*sync_interval: always$/m, '').replace('http: "0.0.0.0:8222"', ''));
-  const env = Object.fromEntries(['system', ...users].map((user) => [variable(user), password(user)]));
-  const server = await startServer(
-    'nats-server',
-    (port) => ['-c', file, '-a', '127.0.0.1', '-p', String(port)],
-    {
-      NATS_SERVER_NAME: 'nats-test',
-      ...env,
-    },
-  );
-  const clients: NatsConnection[] = [];
-  t.teardown(async () => {
-    await Promise.all(clients.map((client) => client.close()));
-    await server.stop();
-    rmSync(dir, { recursive: true, force: true });
-  });
+async function openClients(t: Test): Promise<(user: User) => Promise<NatsConnection>> {
+  const port = await startShippedNats(t);
   return async (user) => {
     const client = await connect({
-      servers: `127.0.0.1:${server.port}`,
-      ...(user === ('' as User) ? {} : { user, pass: password(user) }),
+      servers: `127.0.0.1:${port}`,
+      ...(user === ('' as User) ? {} : { user, pass: natsPassword(user) }),
       reconnect: false,
     });
-    clients.push(client);
+    t.teardown(() => client.close());
     return client;
   };
 }
-
-const variable = (user: string) => `NATS_${user.toUpperCase()}_PASSWORD`;
-const password = (user: string) => `p0${Buffer.from(user).toString('hex')}`;
 
 const published = {
   'state.exp_1': ['learner'],

@@ -1,22 +1,17 @@
 /** redis.conf, redis-cluster.conf and users.acl.example on a real server, through the client that the platform uses. */
-import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
-import { hasProgram, type RunningServer, startServer } from '../../lint/start-server.ts';
+import { hasProgram, type RunningServer } from '../../lint/start-server.ts';
+import { makeShippedRedis, redisPassword } from './start-shipped-redis.ts';
 
 t.setTimeout(120_000);
 
-const folder = new URL('../', import.meta.url);
-const password = 'correct horse battery staple';
-const hash = createHash('sha256').update(password).digest('hex');
+const password = redisPassword;
 const key = 'assignment:cmp_1:exp_1:user:with:colons';
 
 async function testUsers(t: Test): Promise<void> {
-  const start = makeRedis(t, 'redis.conf');
+  const start = makeShippedRedis(t);
   const server = await start();
   t.teardown(server.stop);
   const { service, operator } = openClients(t, server);
@@ -86,7 +81,7 @@ function askWithoutLogin(port: number, command: string): Promise<string> {
 }
 
 async function testCluster(t: Test): Promise<void> {
-  const server = await makeRedis(t, 'redis-cluster.conf')();
+  const server = await makeShippedRedis(t, 'redis-cluster.conf')();
   t.teardown(server.stop);
   const { service, operator } = openClients(t, server);
   t.match(await service.cluster('INFO'), /cluster_enabled|cluster_state/);
@@ -98,26 +93,6 @@ async function testCluster(t: Test): Promise<void> {
 /** RESP3 answers a map, RESP2 a list. */
 function settingOf(settings: Record<string, string> | string[], name: string): string | undefined {
   return Array.isArray(settings) ? settings[settings.indexOf(name) + 1] : settings[name];
-}
-
-/** A folder with the files as they are shipped, but for paths. @returns how to start a server in it */
-function makeRedis(t: Test, file: string): () => Promise<RunningServer> {
-  const dir = mkdtempSync(join(tmpdir(), 'bandit-redis-'));
-  for (const name of ['redis.conf', 'redis-cluster.conf']) {
-    const text = readFileSync(new URL(name, folder), 'utf8');
-    writeFileSync(
-      join(dir, name),
-      text
-        .replace('include ./', `include ${dir}/`)
-        .replace('/etc/redis/users.acl', join(dir, 'users.acl'))
-        .replace('dir /data', `dir ${dir}`)
-        .replace('bind * -::*', 'bind 127.0.0.1'),
-    );
-  }
-  const users = readFileSync(new URL('users.acl.example', folder), 'utf8');
-  writeFileSync(join(dir, 'users.acl'), users.replaceAll('REPLACE_WITH_SHA256_OF_THE_PASSWORD', hash));
-  t.teardown(() => rmSync(dir, { recursive: true, force: true }));
-  return () => startServer('redis-server', (port) => [join(dir, file), '--port', String(port)]);
 }
 
 function openClients(t: Test, { port }: RunningServer): Record<'service' | 'operator', Redis> {
