@@ -22,6 +22,7 @@ import {
   migrate,
   type OpenDatabaseOptions,
   openDatabase,
+  runRetention,
   touchApiKeys,
   withCompany,
 } from '../src/index.ts';
@@ -216,6 +217,12 @@ async function testManagement(t: Test, open: Open): Promise<void> {
   t.match(await findMember(db, 'a@example.com'), { companyId: 'cmp_a' });
   t.strictSame(await listDueExperiments(db, Date.now(), 10), []);
   await ensureFactPartitions(db, 1);
+  const report = await runRetention(db, {
+    retentionDays: 400,
+    pause: async () => undefined,
+    onDropped: () => undefined,
+  });
+  t.equal(report.outcome, 'done', 'retention, acting as its own role on request');
   t.equal((await listCompanyVersions(open('management', 'bandit_accept'))).length, 2);
   await t.test('sees and changes its own company only', async (t) => {
     for (const table of [
