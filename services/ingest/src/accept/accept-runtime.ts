@@ -12,13 +12,13 @@ import {
   acceptEvents,
   createGroupCommit,
   type OpenedDatabase,
-  resolveAssignments,
 } from '@bandit/db';
 import { spanAround } from '@bandit/http';
 import { type AcceptPassDeps, type AcceptResult, acceptInPasses } from './accept-in-passes.ts';
 import type { AcceptMetrics, EventOutcome } from './accept-metrics.ts';
 import { commitInRounds } from './commit-in-rounds.ts';
 import { commitWithRetries } from './commit-with-retries.ts';
+import { resolveTriplets } from './resolve-triplets.ts';
 
 export interface AcceptDeps extends Omit<AcceptPassDeps, 'resolve' | 'submit'> {
   /** Role bandit_accept. */
@@ -62,7 +62,8 @@ export function createAcceptRuntime(deps: AcceptDeps): AcceptRuntime {
   const passDeps: AcceptPassDeps = {
     ...deps,
     submit,
-    resolve: (companyId, triplets) => resolveAssignments(deps.db, companyId, triplets),
+    resolve: (companyId, triplets) =>
+      resolveTriplets(deps.db, companyId, triplets, deps.retentionMs && deps.nowMs() - deps.retentionMs),
   };
   const running = new Set<Promise<AcceptResult[]>>();
   let isClosing = false;

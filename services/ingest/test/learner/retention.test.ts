@@ -253,8 +253,14 @@ await t.test('what comes late', async (t) => {
     });
     await send(lenient, key.companyId, { ...triplet, eventType: 'ASSIGNMENT' });
     await foldEverything(db, fold);
+    // Told of two treatments: the one row that is left names the later.
+    const other = { ...triplet, treatmentId: `${key.experimentId}_b` };
+    await send(lenient, key.companyId, { ...other, eventType: 'ASSIGNMENT' });
+    await foldEverything(db, fold);
     const long = monthStart(nowMs, 2);
-    await sql`update assignments set assigned_at = ${long} where user_id = 'self-reported'`.execute(db);
+    await sql`update assignments set assigned_at = ${long}::timestamptz + position * interval '1 s'
+        + case when treatment_id = ${other.treatmentId} then interval '1 hour' else interval '0' end
+      where user_id = 'self-reported'`.execute(db);
     await sql`update event_keys set received_at = ${long} where received_at > now() - interval '1 hour'
       and event_id in (select 'evt_' || rtrim(translate(encode(nonce, 'base64'), '+/', '-_'), '=') from assignments
         where user_id = 'self-reported')`.execute(db);
@@ -279,6 +285,9 @@ await t.test('what comes late', async (t) => {
     );
     t.equal(await answer(strict, { ...triplet, eventType: 'CONVERSION' }), 'ASSIGNMENT_EXPIRED');
     t.equal(await answer(strict, { ...triplet, eventType: 'ASSIGNMENT' }), 'ASSIGNMENT_EXPIRED');
+    t.equal(await answer(strict, { ...other, eventType: 'CONVERSION' }), 'ASSIGNMENT_EXPIRED');
+    t.equal(await answer(strict, { ...triplet, userId: 'nobody', eventType: 'CONVERSION' }), 'created');
+    await foldEverything(db, fold);
 
     await t.test('a process that knows of no retention makes no second trial', async (t) => {
       const before = await readEverything(db, key);
