@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { lstat, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import type { Config } from '@bandit/config';
 import type { HttpServer } from '@bandit/http';
@@ -13,9 +13,15 @@ export async function listen(
 ): Promise<Address> {
   if (listenSocket === undefined) return { url: await app.listen({ host, port }) };
   // A process that was killed leaves its file behind.
-  if (!(await isAnswered(listenSocket))) await rm(listenSocket, { force: true });
+  if ((await isSocket(listenSocket)) && !(await isAnswered(listenSocket))) await rm(listenSocket);
   await app.listen({ path: listenSocket });
   return { socket: listenSocket };
+}
+
+/** Anything else at that path is somebody's file and stays: listening is refused. */
+async function isSocket(path: string): Promise<boolean> {
+  const found = await lstat(path).catch(() => undefined);
+  return found?.isSocket() === true;
 }
 
 function isAnswered(path: string): Promise<boolean> {

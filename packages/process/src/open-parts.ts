@@ -22,7 +22,8 @@ export interface OpenedParts {
 /** What every service stands on. None of it needs its store to be there yet. */
 export function openParts(options: ProcessOptions, owns: Owns): OpenedParts {
   const { service, config, generated, log, monotonicMs, machineMs, rng } = options;
-  const pools = openPools(options.target, config.databasePoolMax, log);
+  const { target, isLearnerOnly = false } = options;
+  const pools = openPools({ target, managementMax: config.databasePoolMax, isLearnerOnly, log });
   owns('database', pools.close);
   const shared = pools.open('shared');
   const clock = createDatabaseClock({

@@ -30,6 +30,8 @@ export interface ProcessOptions {
   readonly version: string;
   readonly log: Logger;
   readonly target: DatabaseTarget;
+  /** Takes no requests: it needs neither configuration nor keys, and its login may not be allowed to read them. */
+  readonly isLearnerOnly?: boolean;
   readonly generated?: GeneratedSecrets | undefined;
   /** Brings the database to where this code needs it; undefined: somebody else does, and the process waits for it. */
   readonly prepare?: (() => Promise<unknown>) | undefined;
@@ -50,6 +52,9 @@ export interface OpenedProcess {
   close(): Promise<string[]>;
 }
 
+/** Checks of what requests are answered from. */
+const snapshots = ['configuration', 'state'];
+
 export async function openProcess(options: ProcessOptions): Promise<OpenedProcess> {
   const steps: ShutdownStep[] = [];
   const shutdown = createShutdown({ steps, log: options.log, monotonicMs: options.monotonicMs });
@@ -66,7 +71,7 @@ async function open(
   steps: ShutdownStep[],
   shutdown: Shutdown,
 ): Promise<OpenedProcess> {
-  const { config, generated, log, monotonicMs } = options;
+  const { config, generated, log, monotonicMs, isLearnerOnly = false } = options;
   // What is opened later is closed first.
   const owns = (name: string, close: () => unknown): void => void steps.unshift({ name, close });
   const { parts, shared, clock } = openParts(options, owns);
@@ -74,9 +79,10 @@ async function open(
   const { nowMs } = clock;
   const app = await openServer(options, nowMs, registry);
   let isStarted = false;
-  holdUntilStarted(app, () => isStarted);
-  const { isReady } = parts.directory;
-  const checks: Record<string, () => boolean> = { started: () => isStarted, configuration: isReady };
+  const checks: Record<string, () => boolean> = { started: () => isStarted };
+  if (!isLearnerOnly) checks.configuration = parts.directory.isReady;
+  // The database may go again before the first snapshots came: what is not held yet must not be answered as unknown.
+  holdUntilStarted(app, () => isStarted && snapshots.every((name) => checks[name]?.() ?? true));
   registerHealth(app as never, { checks, isDraining: shutdown.isDraining, registry });
   const works: (() => unknown)[] = [];
   const onStart = (work: () => unknown): void => void works.push(work);
@@ -86,15 +92,17 @@ async function open(
     await options.prepare?.();
     await checkDatabase(shared);
     await clock.refresh();
-    if (!(await parts.ids.load()))
+    if (!isLearnerOnly && !(await parts.ids.load()))
       throw new DatabaseNotReadyError('there is no key for assignment ids: run "migrate"');
   };
   return {
     context: { ...parts, ...surroundings },
     start: async () => {
       await waitForDatabase({ attempt, log, signal: stopping.signal });
-      parts.ids.follow();
-      await parts.directory.start();
+      if (!isLearnerOnly) {
+        parts.ids.follow();
+        await parts.directory.start();
+      }
       for (const work of works) await work();
       isStarted = true;
     },

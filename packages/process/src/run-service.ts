@@ -16,6 +16,8 @@ export interface ServiceProgram {
   readonly needs: ConfigNeeds;
   /** Registers its routes and what runs beside them. */
   readonly open: (context: ProcessContext) => Promise<unknown>;
+  /** Whether this configuration leaves it nothing but to learn. */
+  readonly isLearnerOnly?: (config: Config) => boolean;
   /** Owns the schema: brings it up to date at start where that is not left to a command. */
   readonly isSchemaOwner?: boolean;
 }
@@ -55,6 +57,7 @@ async function run(program: ServiceProgram, surroundings: Surroundings): Promise
     version: readVersion(),
     log,
     target,
+    isLearnerOnly: program.isLearnerOnly?.(config) ?? false,
     prepare: program.isSchemaOwner === true ? schemaOwner(config, target, log) : undefined,
     monotonicMs,
     machineMs,

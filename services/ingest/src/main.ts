@@ -12,6 +12,7 @@ await runService(
       sessions: false,
     },
     open: openIngest,
+    isLearnerOnly: ({ ingestParts }) => !ingestParts.includes('accept'),
   },
   {
     env: process.env,

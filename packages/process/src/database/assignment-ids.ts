@@ -28,12 +28,23 @@ export function openAssignmentIds(options: AssignmentIdsOptions): LiveAssignment
   const { db, secret, nowMs, log, pollMs = limits.macKeyPollMs } = options;
   let codec: AssignmentIdCodec | undefined;
   let timer: NodeJS.Timeout | undefined;
+  let isFailing = false;
   const load = async (): Promise<boolean> => {
     const stored = await loadMacKeys(db);
     if (stored.length === 0) return false;
     const keys = inOrderOfUse(stored, nowMs());
     codec = createAssignmentIdCodec(keys.map((row) => unwrapMacKey(row.id, row.wrapped, secret)));
     return true;
+  };
+  /** Says once that keys cannot be read. */
+  const reload = async (): Promise<void> => {
+    try {
+      await load();
+      isFailing = false;
+    } catch (error) {
+      if (!isFailing) log.warn({ err: error }, 'the MAC keys cannot be read again: those held stay in force');
+      isFailing = true;
+    }
   };
   const held = (): AssignmentIdCodec => {
     if (codec === undefined) throw new Error('the MAC keys were not read yet');
@@ -42,9 +53,7 @@ export function openAssignmentIds(options: AssignmentIdsOptions): LiveAssignment
   return {
     load,
     follow: () => {
-      const reload = () =>
-        load().catch((error: unknown) => log.warn({ err: error }, 'the MAC keys were not read again'));
-      timer ??= setInterval(reload, pollMs).unref();
+      timer ??= setInterval(() => void reload(), pollMs).unref();
     },
     close: () => clearInterval(timer),
     get currentKeyId() {

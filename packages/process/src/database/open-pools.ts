@@ -29,18 +29,30 @@ export const poolSettings: Readonly<Record<Exclude<PoolName, 'management'>, Pool
   learner: { role: 'bandit_learner', max: 5 },
 };
 
-/** @param managementMax connections of management, which has no role of its own: withCompany takes it per transaction */
-export function openPools(target: DatabaseTarget, managementMax: number, log: DatabaseLog): Pools {
+export interface PoolsOptions {
+  readonly target: DatabaseTarget;
+  /** Connections of management, which has no role of its own: withCompany takes it per transaction. */
+  readonly managementMax: number;
+  /** Of a process that only learns, whose login may have no other: it reads no configuration and no keys. */
+  readonly isLearnerOnly: boolean;
+  readonly log: DatabaseLog;
+}
+
+export function openPools({ target, managementMax, isLearnerOnly, log }: PoolsOptions): Pools {
+  const settingsOf = (name: PoolName): PoolSettings => {
+    if (name === 'management') return { max: managementMax };
+    const settings = poolSettings[name];
+    return name === 'shared' && isLearnerOnly ? { ...settings, role: 'bandit_learner' } : settings;
+  };
   const opened = new Map<PoolName, OpenedDatabase>();
   const counts: Record<string, OpenedDatabase['poolCounts']> = {};
   return {
     open: (name) => {
       const held = opened.get(name);
       if (held !== undefined) return held.db;
-      const settings: PoolSettings = name === 'management' ? { max: managementMax } : poolSettings[name];
+      const { max, role } = settingsOf(name);
       // The embedded server has one session for all connections: no roles.
-      const { max, role } = 'socketDir' in target ? { max: settings.max } : (settings as PoolSettings);
-      const roleOption = role === undefined ? {} : { role };
+      const roleOption = role === undefined || 'socketDir' in target ? {} : { role };
       const pool = openDatabase({ ...target, ...roleOption, max, applicationName: `bandit ${name}`, log });
       opened.set(name, pool);
       counts[name] = pool.poolCounts;
