@@ -49,13 +49,17 @@ const tables = [
 
 /**
  * In the default partition alone, where rows of dropped months land: an assignment that an id of before retention
- * would restore is skipped (the event on it is then stored and not learned).
+ * would restore is skipped (the event on it is then stored and not learned); a decision that waited so long for the
+ * database is refused for its value, so that whoever brings it in lets go of it.
  */
 const floorGuard = [
   `create function skip_expired_assignment() returns trigger language plpgsql security definer
     set search_path = public as $$ begin
-      if new.assigned_at < (select expired_before from retention_floor) then return null; end if;
-      return new;
+      if new.assigned_at >= (select expired_before from retention_floor) then return new; end if;
+      if new.source = 'draw' then
+        raise exception 'the assignment of % is older than retention', new.assigned_at using errcode = '22008';
+      end if;
+      return null;
     end $$`,
   `create trigger skip_expired before insert on assignments_default
     for each row execute function skip_expired_assignment()`,

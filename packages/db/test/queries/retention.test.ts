@@ -7,6 +7,7 @@ import {
   assignmentEventKey,
   type Database,
   insertAssignments,
+  isDataError,
   type NewAssignment,
   resolveAssignments,
   resolveLatestAssignments,
@@ -129,5 +130,22 @@ await t.test('with two years of months each look-up stays one of an index', asyn
         await t.rejects(run, rolledBack);
       }
     }
+  });
+});
+
+await t.test('an assignment of before the floor does not come back', async (t) => {
+  await forEachStore(t, async (t, { db }) => {
+    await insertYears(db);
+    const from = Date.now() - 900 * 86_400_000;
+    const old = { ...decision('old', false), assignedAtMs: from, expiresAtMs: from };
+    await sql`update retention_floor set expired_before = now() - interval '800 days'`.execute(db);
+    const error = await insertAssignments(db, [old, decision('new', false)]).catch((reason) => reason);
+    t.ok(isDataError(error), 'a decision is refused for its value, not for the state of the store');
+    t.match(error.message, /older than retention/);
+    t.equal((await insertAssignments(db, [decision('new', false)])).size, 1);
+    const [verdict] = await acceptEvents(db, [conversion(old)]);
+    t.equal(verdict?.isWon, true, 'an event on it is stored');
+    const rows = await db.selectFrom('assignments').select('nonce').where('user_id', '=', 'old').execute();
+    t.same(rows, [], 'and restores nothing');
   });
 });
