@@ -24,3 +24,4 @@ export { type OpenedProcess, openProcess, type ProcessOptions } from './open-pro
 export type { ProcessContext } from './process-context.ts';
 export { runService, type ServiceProgram, type Surroundings } from './run-service.ts';
 export { type OpenedCache, openCache } from './stores/open-cache.ts';
+export { writeLines } from './write-lines.ts';

@@ -1,14 +1,15 @@
 import { describeError, traceFields } from '@bandit/http';
-import { type Logger, pino } from 'pino';
+import { type DestinationStream, type Logger, pino } from 'pino';
 
 /**
  * JSON lines on stdout, with the trace that they belong to. Credentials and people never reach it: headers are not
  * logged, errors are described without values, and these paths are cut.
  *
  * @param process stands on every line; undefined where there is one process alone
+ * @param destination default: file descriptor 1, for a stdout that is a pipe or a file
  */
-export function createLogger(level: string, process?: string): Logger {
-  return pino({
+export function createLogger(level: string, process?: string, destination?: DestinationStream): Logger {
+  const options = {
     level,
     base: process === undefined ? null : { process },
     timestamp: pino.stdTimeFunctions.isoTime,
@@ -25,5 +26,6 @@ export function createLogger(level: string, process?: string): Logger {
       '*.secret',
       '*.key',
     ],
-  });
+  };
+  return destination === undefined ? pino(options) : pino(options, destination);
 }
