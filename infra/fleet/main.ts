@@ -1,7 +1,7 @@
 /** `fleet`: the whole platform as several processes behind one gateway, on real stores. */
 import { readFileSync } from 'node:fs';
 import { ConfigError, loadConfig } from '@bandit/config';
-import { createLogger } from '@bandit/process';
+import { createLogger, writeLines } from '@bandit/process';
 import { announcement } from './announce.ts';
 import { handleSignals } from './handle-signals.ts';
 import { planProcesses } from './plan-processes.ts';
@@ -19,9 +19,9 @@ const stores = {
 
 try {
   const config = loadConfig(process.env, { stores });
-  const log = createLogger(config.logLevel);
-  // Whoever read the log may go away; the fleet stays.
-  process.stdout.on('error', () => undefined);
+  const stdout = writeLines(process.stdout);
+  const stderr = writeLines(process.stderr);
+  const log = createLogger(config.logLevel, undefined, stdout);
   const firstRun = await prepareForFleet(config, log.child({ process: 'fleet' }), () => Date.now());
   const trustedProxies = config.trustedProxies?.filter((proxy) => proxy !== 'unix');
   const fleet = await startFleet({
@@ -34,7 +34,7 @@ try {
     port: config.port,
     version,
     log,
-    writeLine: (line) => void process.stdout.write(`${line}\n`),
+    writeLine: (line) => stdout.write(`${line}\n`),
     nowMs: () => Date.now(),
     monotonicMs: () => performance.now(),
     isProduction: config.isProduction,
@@ -42,8 +42,8 @@ try {
     rateLimitPerPeer: config.rateLimitPerPeer,
     corsOrigins: config.corsOrigins,
   });
-  handleSignals(fleet, log.child({ process: 'fleet' }), process.stderr.isTTY === true);
-  if (await fleet.ready()) process.stderr.write(`${announcement(fleet.url, firstRun, config)}\n`);
+  handleSignals(fleet, log.child({ process: 'fleet' }));
+  if (await fleet.ready()) stderr.write(`${announcement(fleet.url, firstRun, config)}\n`);
 } catch (error) {
   const isExpected = error instanceof ConfigError || error instanceof NotPreparedError;
   console.error(isExpected ? error.message : error);
