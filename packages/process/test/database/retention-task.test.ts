@@ -28,6 +28,8 @@ async function insertFacts(db: Db): Promise<void> {
   );
 }
 
+t.setTimeout(120_000);
+
 await t.test('upkeep drops what is older than retention, and tells', async (t) => {
   await forEachStore(t, async (t, { db }) => {
     await insertFacts(db);

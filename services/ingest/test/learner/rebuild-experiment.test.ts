@@ -59,6 +59,7 @@ async function createTraffic(
   };
 }
 
+t.setTimeout(180_000);
 t.comment(`seed ${seed}`);
 
 await t.test('a rebuild equals what was learned step by step', async (t) => {
