@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { ConfigError, loadConfig } from '@bandit/config';
-import { closeWithGrace, createLogger } from '@bandit/process';
+import { closeWithGrace, createLogger, writeLines } from '@bandit/process';
 import { announcement } from './announce.ts';
 import { startPlatform } from './start.ts';
 
@@ -8,9 +8,10 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
   version: string;
 };
 
+let isStopping = false;
 try {
   const config = loadConfig(process.env);
-  const log = createLogger(config.logLevel);
+  const log = createLogger(config.logLevel, undefined, writeLines(process.stdout));
   const platform = await startPlatform({
     config,
     version,
@@ -18,6 +19,12 @@ try {
     monotonicMs: () => performance.now(),
     machineMs: () => Date.now(),
     rng: Math.random,
+    onOpened: (close) => {
+      closeWithGrace(() => {
+        isStopping = true;
+        return close();
+      }, log);
+    },
     onLost: (error) => {
       log.fatal(
         { err: error },
@@ -27,10 +34,15 @@ try {
     },
   });
   process.stderr.write(`${announcement(platform, config)}\n`);
-  closeWithGrace(platform.close, log);
 } catch (error) {
+  // What a start that is stopped half-way throws is nobody's concern: stopping goes on and ends the process.
+  if (!isStopping) refuse(error);
+}
+
+function refuse(error: unknown): never {
   const isExpected =
-    error instanceof ConfigError || (error instanceof Error && error.name === 'DataFolderInUseError');
+    error instanceof ConfigError ||
+    (error instanceof Error && ['DataFolderInUseError', 'HeldByAnotherError'].includes(error.name));
   console.error(isExpected ? (error as Error).message : error);
   process.exit(1);
 }

@@ -13,7 +13,7 @@ import { type FirstRun, makeFirstCompany } from './first-run.ts';
 import { openServices } from './open-services.ts';
 import { openTarget } from './open-target.ts';
 import { loadLocalSecrets } from './secrets.ts';
-import { holdSingleProcessLock } from './single-process-lock.ts';
+import { createSingleProcessLock, type SingleProcessLock } from './single-process-lock.ts';
 
 export interface StartOptions {
   readonly config: Config;
@@ -26,6 +26,8 @@ export interface StartOptions {
   readonly rng: () => number;
   /** The embedded database stopped by itself: the process must end. */
   readonly onLost: (error: Error) => void;
+  /** There is something to close from now on, while the start may still wait for Postgres. */
+  readonly onOpened?: (close: () => Promise<string[]>) => void;
 }
 
 export interface Platform {
@@ -37,17 +39,23 @@ export interface Platform {
   close(): Promise<string[]>;
 }
 
-/** Opens the stores, starts the services and listens. @throws with everything it had opened closed again */
+/**
+ * Opens the stores, listens and starts the services; until then the routes answer 503. A Postgres that is away is waited for.
+ *
+ * @throws with everything it had opened closed again
+ */
 export async function startPlatform(options: StartOptions): Promise<Platform> {
   const closers: (() => Promise<unknown>)[] = [];
-  const closeStores = async (): Promise<void> => {
-    for (const close of closers.reverse()) await close();
-  };
   let opened: OpenedProcess | undefined;
-  const close = async (): Promise<string[]> => {
+  const closeAll = async (): Promise<string[]> => {
     const failed = (await opened?.close()) ?? [];
-    await closeStores();
+    for (const closeOne of closers.reverse()) await closeOne();
     return failed;
+  };
+  let closing: Promise<string[]> | undefined;
+  const close = (): Promise<string[]> => {
+    closing ??= closeAll();
+    return closing;
   };
   try {
     const { config, machineMs, log, onLost } = options;
@@ -55,13 +63,17 @@ export async function startPlatform(options: StartOptions): Promise<Platform> {
     const startedAt = new Date(machineMs()).toISOString();
     const { target, close: closeTarget } = await openTarget({ ...config, startedAt, log, onLost });
     closers.push(closeTarget);
-    const lock = await lockAlone(config, log);
+    const lock = lockAlone(config, log);
     if (lock !== undefined) closers.push(lock.close);
     const secret = assignmentSecretOf(config, generated);
-    const prepare = config.isMigratedAtStart
-      ? () => prepareDatabase({ target, secret, randomBytes, log })
-      : undefined;
+    // Nobody else can bring the embedded database up to date.
+    const isPreparedHere = config.databaseUrl === undefined || config.isMigratedAtStart;
+    const prepare = async (): Promise<void> => {
+      await lock?.take();
+      if (isPreparedHere) await prepareDatabase({ target, secret, randomBytes, log });
+    };
     opened = await openProcess({ ...options, service: 'platform', target, generated, prepare });
+    options.onOpened?.(close);
     return { ...(await run(opened, options, lock?.isHeld)), close };
   } catch (error) {
     await close();
@@ -77,16 +89,16 @@ async function run(
   const { context } = opened;
   if (isAlone !== undefined) context.checks['single process'] = isAlone;
   const management = await openServices(context);
+  const address = await opened.listen();
   await opened.start();
   const firstRun = await makeFirstCompany(management.db, management, config.bootstrapAdminEmail);
   if (firstRun !== undefined) await context.directory.poll();
-  const address = await opened.listen();
   return { url: 'url' in address ? address.url : address.socket, firstRun };
 }
 
 /** Processes without a shared bus would not hear of each other's states and changes. */
-async function lockAlone({ databaseUrl, natsUrl }: Config, log: Logger) {
+function lockAlone({ databaseUrl, natsUrl }: Config, log: Logger): SingleProcessLock | undefined {
   return databaseUrl === undefined || natsUrl !== undefined
     ? undefined
-    : holdSingleProcessLock(databaseUrl, log);
+    : createSingleProcessLock(databaseUrl, log);
 }
