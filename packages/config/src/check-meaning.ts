@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { limits } from '@bandit/contracts';
 import type { ConfigNeeds, StoreVariable } from './config-needs.ts';
 import { splitList } from './split-list.ts';
 
@@ -22,6 +23,7 @@ export function checkMeaning(given: Given, isProduction: boolean, needs: ConfigN
     ...checkUrls(given, 'REDIS_URL', ['redis:', 'rediss:']),
     ...checkUrl(given, 'AI_BASE_URL', ['http:', 'https:']),
     ...checkSocket(given),
+    ...checkRetention(given),
     ...checkProxies(given),
     ...checkOrigins(given),
     ...checkAi(given),
@@ -104,6 +106,18 @@ function checkSocket(given: Given): string[] {
     ? []
     : [
         `LISTEN_SOCKET must be an absolute path of at most ${socketPathBytesMax} bytes, got ${JSON.stringify(path)}`,
+      ];
+}
+
+/** A reward may come for as long as the longest attribution window is open. */
+const retentionDaysMin = limits.attributionWindowSecondsMax / 86_400 + 1;
+
+function checkRetention({ RETENTION_DAYS: days }: Given): string[] {
+  const isLong = days === undefined || Number(days) === 0 || Number(days) >= retentionDaysMin;
+  return isLong || !/^\d+$/.test(String(days))
+    ? []
+    : [
+        `RETENTION_DAYS must be 0 (for ever) or at least ${retentionDaysMin}, above the longest attribution window, got ${JSON.stringify(days)}`,
       ];
 }
 

@@ -71,7 +71,8 @@ export const configSchema = Type.Object({
     minimum: 0,
     maximum: 3_650,
     default: 0,
-    description: 'Days that single assignments and events are kept, learned sums stay; 0 = for ever.',
+    description:
+      'Days that single assignments and events are kept, learned sums stay: 31 or more, the same for every process; 0 = for ever.',
   }),
   ASSIGNMENT_INSTANCES: instances('assignment'),
   INGEST_INSTANCES: instances('ingest'),

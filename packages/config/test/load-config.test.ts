@@ -157,6 +157,7 @@ t.test('a wrong value is named with what was received and what is allowed', asyn
     [{ LISTEN_SOCKET: `/${'x'.repeat(107)}` }, /^LISTEN_SOCKET /],
     [{ ASSIGNMENT_INSTANCES: '0' }, /^ASSIGNMENT_INSTANCES /],
     [{ RETENTION_DAYS: '-1' }, /^RETENTION_DAYS /],
+    [{ RETENTION_DAYS: '30' }, /^RETENTION_DAYS must be 0 \(for ever\) or at least 31, .* got "30"$/],
     [{ TRUSTED_PROXIES: '10.0.0.0/33' }, /^TRUSTED_PROXIES must be CIDRs .* got "10.0.0.0\/33"$/],
     [{ TRUSTED_PROXIES: 'unix' }, /^TRUSTED_PROXIES may name unix only with LISTEN_SOCKET$/],
     [{ TRUSTED_PROXIES: '10.0.0.0/' }, /^TRUSTED_PROXIES/],
@@ -237,9 +238,9 @@ t.test('where nobody signs in no session secret is asked for', async (t) => {
 });
 
 t.test('lists and days arrive as what they mean', async (t) => {
-  const config = loadConfig({ INGEST_PARTS: 'learner', RETENTION_DAYS: '2' });
+  const config = loadConfig({ INGEST_PARTS: 'learner', RETENTION_DAYS: '40' });
   const behindGateway = loadConfig({ TRUSTED_PROXIES: 'unix', LISTEN_SOCKET: '/run/bandit/a.sock' });
   t.strictSame(config.ingestParts, ['learner']);
-  t.equal(config.retentionMs, 172_800_000);
+  t.equal(config.retentionMs, 3_456_000_000);
   t.strictSame(behindGateway.trustedProxies, ['unix']);
 });
