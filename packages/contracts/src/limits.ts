@@ -32,11 +32,15 @@ export const limits = {
   stickyCacheEntriesMax: 1_000_000,
   inProcessCacheEntriesMax: 100_000,
   cacheTimeoutMs: 8,
+  /** As arbiter while the database is away: a late answer is better than a second one. */
+  cacheClaimTimeoutMs: 100,
   /** Sent to the shared cache and not answered yet, whether or not anybody still waits; past it nothing is sent. */
   cacheReadsInFlightMax: 10_000,
   cacheWritesInFlightMax: 10_000,
-  /** Time-outs or failures in a row, each sent after the one before had failed, that open a node's breaker: 40 ms. */
+  /** Time-outs or failures in a row, each sent after the one before had failed, that open a node's breaker. */
   cacheFailuresInARowMax: 5,
+  /** And for so long: without the cache, and with the database away too, processes no longer agree about a known user. */
+  cacheFailuresWindowMs: 250,
   cacheConnectTimeoutMs: 1_000,
   /** A command nobody waits for any more; each step of the handshake with a slow Redis too. */
   cacheCommandTimeoutMs: 1_000,
@@ -192,6 +196,8 @@ export const limits = {
   learnerTrainingQueueMax: 100,
   rebuildPageFactsMax: 20_000,
   rebuildCompareRowsMax: 5_000,
+  /** Between two looks whether another learner's rebuild of the same experiment has ended. */
+  rebuildTurnPollMs: 100,
   learnerPollMs: 250,
   /** Between two counts of what the EVENTS stream does not have yet, and commits of a partition counted. */
   learnerUnpublishedLookMs: 2_000,

@@ -34,7 +34,7 @@ export interface LearnerDeps {
   /** Database time. */
   readonly nowMs: () => number;
   readonly log: LearnerLog;
-  /** True when other processes may learn from the same database; needs one connection for itself. */
+  /** True when other processes may learn from the same database; needs one connection for itself, two while rebuilding. */
   readonly isShared: boolean;
   /** Chance: seeds of training rounds, names of rebuilds. */
   readonly randomBytes: (n: number) => Uint8Array;
@@ -50,7 +50,7 @@ export interface LearnerRuntime {
   close(): Promise<void>;
   /** True once the database was looked at for facts. */
   isReady(): boolean;
-  /** Rebuilds from history; calls for one experiment at a time share one run. */
+  /** Rebuilds from history, an experiment once at a time over all learners; calls here meanwhile share the run. */
   refresh(key: ExperimentKey): Promise<{ version: number }>;
 }
 
@@ -75,8 +75,9 @@ export function createLearnerRuntime(deps: LearnerDeps): LearnerRuntime {
     close: async () => {
       clearInterval(timer);
       await Promise.all(subscriptions.map((subscription) => subscription.close()));
-      await Promise.all([folding.close(), publishing.close(), poller.settle(), trainer.close()]);
-      await rebuilds.settle();
+      // Together: a fold may wait for a rebuild.
+      const closing = [folding, publishing, trainer, rebuilds];
+      await Promise.all([...closing.map((part) => part.close()), poller.settle()]);
       await parts.owner?.close();
     },
     isReady: poller.hasLooked,
@@ -99,10 +100,10 @@ interface Parts {
 }
 
 function createParts(deps: LearnerDeps): Parts {
-  const { db, bus, log, nowMs, metrics, randomBytes } = deps;
+  const { db, bus, log, nowMs, isShared, metrics, randomBytes } = deps;
   const pollMs = deps.pollMs ?? limits.learnerPollMs;
   const owns = (partition: number) => parts.owner?.owns(partition) ?? false;
-  const rebuilds = createSharedRebuilds({ db, bus, randomBytes, metrics });
+  const rebuilds = createSharedRebuilds({ db, bus, isShared, randomBytes, metrics });
   const trainer = createNetworkTrainer({
     makeSeed: () => Buffer.from(randomBytes(4)).readUInt32LE(0) >>> 1,
     log,

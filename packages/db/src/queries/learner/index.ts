@@ -7,4 +7,5 @@ export * from './partition-locks.ts';
 export * from './published-events.ts';
 export * from './read-facts.ts';
 export * from './read-fold-range.ts';
+export * from './rebuild-locks.ts';
 export * from './rebuild-queries.ts';
