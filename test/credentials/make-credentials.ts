@@ -25,6 +25,12 @@ export interface Credential {
   readonly bearer: Bearer;
 }
 
+/**
+ * Whom the platform believes when this test's peer names a user in `x-user-email`: `direct` on the embedded default (what
+ * came from this machine without a proxy between), `always` where TRUSTED_PROXIES has the peer, `never` where it is unset.
+ */
+export type HeaderTrust = 'direct' | 'always' | 'never';
+
 export interface Made {
   readonly key: string;
   readonly assignKey: string;
@@ -39,11 +45,12 @@ export interface Made {
 
 const nobody: Bearer = { kind: 'nobody' };
 const admin: Bearer = { kind: 'admin' };
+const member: Bearer = { kind: 'member' };
 const both = ['assign', 'events'];
 
 /** Every state that credentials can be in. */
-export function makeCredentials(made: Made): Credential[] {
-  return [...keyStates(made), ...sessionStates(made)];
+export function makeCredentials(made: Made, trust: HeaderTrust): Credential[] {
+  return [...keyStates(made), ...sessionStates(made), ...namedStates(made, trust)];
 }
 
 function keyStates(made: Made): Credential[] {
@@ -94,8 +101,8 @@ function sessionStates(made: Made): Credential[] {
     headers: { cookie: given.map((cookie) => `${cookie.name}=${cookie.value}`).join('; ') },
     bearer,
   });
-  const emailOf = (email: string) => ({ 'x-user-email': email });
   const jwt = signJwt({ email: vectors.email, exp: 4_000_000_000, role: 'member' }, made.jwtSecret);
+  const jwtOfMember = signJwt({ email: made.memberEmail, exp: 4_000_000_000, role: 'admin' }, made.jwtSecret);
   return [
     ...cookies.map((cookie) => withCookies(cookie.name, [cookie], admin)),
     ...chunked.map((chunks) => withCookies(`${chunks[0]?.name} in chunks`, chunks, admin)),
@@ -105,14 +112,23 @@ function sessionStates(made: Made): Credential[] {
     ...rotated.map((cookie) => withCookies(`${cookie.name} of another secret`, [cookie], nobody)),
     { name: 'signed JWT', headers: { authorization: `Bearer ${jwt}` }, bearer: admin },
     { name: 'JWT of another secret', headers: { authorization: `Bearer ${jwt}x` }, bearer: nobody },
+    { name: 'signed JWT of a member', headers: { authorization: `Bearer ${jwtOfMember}` }, bearer: member },
+  ];
+}
+
+/** Whoever the peer says is its user. */
+function namedStates(made: Made, trust: HeaderTrust): Credential[] {
+  const emailOf = (email: string) => ({ 'x-user-email': email });
+  const ifTrusted = (bearer: Bearer): Bearer => (trust === 'never' ? nobody : bearer);
+  return [
     {
-      name: 'x-user-email through a proxy that nobody trusts',
+      name: 'x-user-email through one more proxy',
       headers: { ...emailOf(vectors.email), 'x-forwarded-for': '127.0.0.1' },
-      bearer: nobody,
+      bearer: trust === 'always' ? admin : nobody,
     },
     { name: 'x-user-email of nobody', headers: emailOf('nobody@example.com'), bearer: nobody },
-    { name: 'admin', headers: emailOf(vectors.email), bearer: admin },
-    { name: 'member', headers: emailOf(made.memberEmail), bearer: { kind: 'member' } },
+    { name: 'x-user-email of an admin', headers: emailOf(vectors.email), bearer: ifTrusted(admin) },
+    { name: 'x-user-email of a member', headers: emailOf(made.memberEmail), bearer: ifTrusted(member) },
   ];
 }
 

@@ -14,6 +14,7 @@ export interface ChildPlatform {
   /** Printed by the first start on the folder; later starts repeat nothing. */
   readonly apiKey: string | undefined;
   readonly messages: () => string;
+  readonly hasEnded: () => boolean;
   /** Sends the signal and resolves with the exit code (null when the signal ended it). */
   stop(signal: NodeJS.Signals): Promise<number | null>;
 }
@@ -51,6 +52,7 @@ export async function startChild(
     url,
     apiKey: /API key {2}(\S+)/.exec(text)?.[1],
     messages: () => text,
+    hasEnded: () => child.exitCode !== null || child.signalCode !== null,
     stop: (signal) => {
       child.kill(signal);
       return ended;

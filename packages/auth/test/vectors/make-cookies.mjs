@@ -16,8 +16,8 @@ const { SessionStore } = await import(new URL('lib/utils/cookie.js', pathToFileU
 
 const issuedAtMs = Date.parse('2026-01-15T10:00:00.000Z');
 Date.now = () => issuedAtMs;
-const secret = 'a secret of the vectors, 32 characters and more';
-const otherSecret = 'another secret of the vectors, also long enough';
+const secret = 'a secret of the vectors with 32 characters and more';
+const otherSecret = 'another secret of the vectors which is also long enough';
 const maxAge = 10 * 365 * 86_400;
 const token = { name: 'Ada', email: 'Ada@Example.com', sub: '42' };
 const bigToken = { ...token, picture: 'x'.repeat(6_000) };
