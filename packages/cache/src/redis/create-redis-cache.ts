@@ -15,7 +15,7 @@ export interface RedisCacheOptions {
   readonly log: CacheLog;
   /** Milliseconds; only differences matter. */
   readonly nowMs: NowMs;
-  /** Default: `cacheTimeoutMs`. */
+  /** Default: `cacheTimeoutMs`. A claim waits `cacheClaimTimeoutMs` at least. */
   readonly timeoutMs?: number;
   /** Put before each key. Default: nothing. */
   readonly keyPrefix?: string;
@@ -113,9 +113,10 @@ class SharedCache implements RedisCache {
 
   async claim(key: string, value: string, ttlMs: number): Promise<string> {
     if (this.#isClosed) throw new Error('the assignment cache is closed');
-    const outcome = await this.#send(this.#reads, key, (full) =>
-      ttlMs > 0 ? this.#client.setUnlessHeld(full, value, expiryMs(ttlMs)) : this.#client.get(full),
-    );
+    const command = (full: string) =>
+      ttlMs > 0 ? this.#client.setUnlessHeld(full, value, expiryMs(ttlMs)) : this.#client.get(full);
+    const timeoutMs = Math.max(this.#timeoutMs, limits.cacheClaimTimeoutMs);
+    const outcome = await this.#send(this.#reads, key, command, timeoutMs);
     if (outcome.is === 'answered') return outcome.value ?? value;
     throw new Error(`the assignment cache did not take the claim: ${describeFailure(outcome.is)}`);
   }
@@ -149,6 +150,7 @@ class SharedCache implements RedisCache {
     inFlight: InFlight,
     key: string,
     command: (fullKey: string) => Promise<T>,
+    timeoutMs = this.#timeoutMs,
   ): Promise<Outcome<T>> {
     const fullKey = this.#keyPrefix + key;
     const node = this.#isClosed || !this.#client.isReady() ? undefined : this.#client.nodeOf(fullKey);
@@ -156,7 +158,7 @@ class SharedCache implements RedisCache {
     if (breaker === undefined || breaker.isOpen() || inFlight.isFull()) return this.#count(dropped);
     const sentMs = this.#nowMs();
     try {
-      const value = await within(inFlight.add(command(fullKey)), this.#timeoutMs);
+      const value = await within(inFlight.add(command(fullKey)), timeoutMs);
       if (value !== late) {
         breaker.succeed();
         return { is: 'answered', value };

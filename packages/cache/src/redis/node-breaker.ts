@@ -3,6 +3,8 @@ import { late, within } from './within.ts';
 export interface NodeBreakerDeps {
   probe(): Promise<unknown>;
   readonly failuresInARowMax: number;
+  /** And nothing was answered for so long. */
+  readonly failuresWindowMs: number;
   /** Between the end of one probe and the next. */
   readonly probeIntervalMs: number;
   /** A slower answer to a probe leaves it open. */
@@ -15,14 +17,15 @@ export interface NodeBreakerDeps {
 
 /**
  * Circuit breaker of one Redis node. Modes: closed (commands are sent) -> open (nothing is sent, nobody waits), by
- * failures in a row -> closed, by a probe that was answered in time. Probes run off the request path, one at a time, only
+ * failures in a row and over a while -> closed, by a probe that was answered in time. Probes run off the request path, one at a time, only
  * while it is open. Commands that run side by side and fail in one stall are one failure: one counts only when it was
  * sent after the last that counted had failed, so a short pause under load opens nothing, and a Redis that
- * hangs is found out after `failuresInARowMax` deadlines, whatever the load.
+ * hangs is found out after `failuresInARowMax` deadlines and `failuresWindowMs`, whatever the load.
  */
 export class NodeBreaker {
   readonly #deps: NodeBreakerDeps;
   #failures = 0;
+  #failingSinceMs = 0;
   #countedAtMs = Number.NEGATIVE_INFINITY;
   #isOpen = false;
   #isEnded = false;
@@ -45,8 +48,9 @@ export class NodeBreaker {
   fail(sentMs: number): void {
     if (this.#isOpen || this.#isEnded || sentMs < this.#countedAtMs) return;
     this.#countedAtMs = this.#deps.nowMs();
-    this.#failures++;
-    if (this.#failures < this.#deps.failuresInARowMax) return;
+    if (this.#failures++ === 0) this.#failingSinceMs = sentMs;
+    const isLong = this.#countedAtMs - this.#failingSinceMs >= this.#deps.failuresWindowMs;
+    if (!isLong || this.#failures < this.#deps.failuresInARowMax) return;
     this.#isOpen = true;
     this.#deps.onOpen();
     this.#schedule();

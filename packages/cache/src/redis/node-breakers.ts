@@ -51,6 +51,7 @@ export class NodeBreakers {
         await client.ping(node);
       },
       failuresInARowMax: limits.cacheFailuresInARowMax,
+      failuresWindowMs: limits.cacheFailuresWindowMs,
       probeIntervalMs: limits.storeProbeIntervalMs,
       slowMs,
       nowMs,

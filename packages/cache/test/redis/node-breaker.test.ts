@@ -2,7 +2,7 @@ import t from 'tap';
 import { NodeBreaker } from '../../src/redis/node-breaker.ts';
 import { until } from './fixtures.ts';
 
-function setUp(probe: () => Promise<unknown> = async () => 'PONG') {
+function setUp(probe: () => Promise<unknown> = async () => 'PONG', failuresWindowMs = 0) {
   let nowMs = 0;
   const seen: string[] = [];
   const breaker = new NodeBreaker({
@@ -11,6 +11,7 @@ function setUp(probe: () => Promise<unknown> = async () => 'PONG') {
       return probe();
     },
     failuresInARowMax: 3,
+    failuresWindowMs,
     probeIntervalMs: 1,
     slowMs: 1_000,
     nowMs: () => nowMs,
@@ -48,6 +49,18 @@ t.test('commands of one stall count once', async (t) => {
   fail(15, 23);
   t.equal(breaker.isOpen(), false);
   fail(16, 24);
+  t.equal(breaker.isOpen(), true);
+  breaker.end();
+});
+
+t.test('failures of a moment do not open it, however many there are', async (t) => {
+  const { breaker, fail } = setUp(undefined, 100);
+  for (let sentMs = 0; sentMs < 80; sentMs += 8) fail(sentMs, sentMs + 8);
+  t.equal(breaker.isOpen(), false, 'ten in 80 ms');
+  breaker.succeed();
+  for (let sentMs = 80; sentMs < 168; sentMs += 8) fail(sentMs, sentMs + 8);
+  t.equal(breaker.isOpen(), false, 'the time counts from the first after a success');
+  fail(172, 180);
   t.equal(breaker.isOpen(), true);
   breaker.end();
 });
