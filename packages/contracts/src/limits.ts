@@ -33,7 +33,7 @@ export const limits = {
   inProcessCacheEntriesMax: 100_000,
   cacheTimeoutMs: 8,
   /** As arbiter while the database is away: a late answer is better than a second one. */
-  cacheClaimTimeoutMs: 100,
+  cacheClaimTimeoutMs: 250,
   /** Sent to the shared cache and not answered yet, whether or not anybody still waits; past it nothing is sent. */
   cacheReadsInFlightMax: 10_000,
   cacheWritesInFlightMax: 10_000,
@@ -117,6 +117,8 @@ export const limits = {
   storeProbeIntervalMs: 500,
   /** A probe that hangs on a dead connection makes way for one on another. */
   storeProbeTimeoutMs: 2_500,
+  /** Until every process must have found out that the database is back: a probe that hangs, and the next two. */
+  databaseReturnMs: 5_000,
   databasePoolMax: 10,
   databaseIdleTimeoutMs: 60_000,
   databaseClientGraceMs: 1_000,
@@ -199,6 +201,8 @@ export const limits = {
   /** Between two looks whether another learner's rebuild of the same experiment has ended. */
   rebuildTurnPollMs: 100,
   learnerPollMs: 250,
+  /** Without a look of its owner, partitions go to another learner: it hangs. Well above the poll, for a busy machine. */
+  learnerSilenceMsMax: 2_000,
   /** Between two counts of what the EVENTS stream does not have yet, and commits of a partition counted. */
   learnerUnpublishedLookMs: 2_000,
   learnerUnpublishedBatchesMax: 2_000,

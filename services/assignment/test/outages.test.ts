@@ -175,6 +175,51 @@ t.test('first requests at two processes make one assignment, whatever the cache 
   }
 });
 
+t.test('processes that do not all know yet that the database is back make one assignment', async (t) => {
+  const { companyId, database, clock, records, start } = await createWorld(t);
+  const experimentId = await addExperiment(db, companyId, tenWays);
+  const pair = [await start(), await start()] as const;
+  database.setAway(true);
+  await Promise.all(pair.map((instance) => ask(instance, experimentId, 'notices')));
+  database.setAway(false);
+  await pair[0].runtime.recorder.probe();
+  t.strictSame(
+    pair.map(({ runtime }) => runtime.recorder.isAway()),
+    [false, true],
+  );
+  const users = Array.from({ length: 40 }, (_, i) => `u${i}`);
+  const idsOf = (userId: string) =>
+    Promise.all(pair.map(async (instance) => (await ask(instance, experimentId, userId)).id));
+  const answers = await Promise.all(users.map(idsOf));
+  t.strictSame(
+    answers.filter(([one, other]) => one !== other),
+    [],
+  );
+  await pair[1].runtime.recorder.probe();
+  await records.pump();
+  clock.nowMs += limits.databaseReturnMs;
+  t.strictSame(await Promise.all(users.map(idsOf)), answers, 'nor does anybody move afterwards');
+  const recorded = (await recordedAssignments(db, experimentId)).length;
+  t.equal(recorded, users.length + 1, 'each is on record once');
+});
+
+t.test('what was claimed just after the return stays what it is when the database goes again', async (t) => {
+  const { companyId, database, records, start } = await createWorld(t);
+  const experimentId = await addExperiment(db, companyId, tenWays);
+  const instance = await start();
+  database.setAway(true);
+  await ask(instance, experimentId, 'notices');
+  database.setAway(false);
+  await instance.runtime.recorder.probe();
+  database.setAway(true);
+  const { id } = await ask(instance, experimentId, 'u');
+  database.setAway(false);
+  await instance.runtime.recorder.probe();
+  await records.pump();
+  t.equal((await ask(instance, experimentId, 'u')).id, id);
+  t.equal((await recordedAssignments(db, experimentId)).length, 2, 'and is brought in');
+});
+
 t.test('a shared cache that comes back empty changes nobody’s treatment', async (t) => {
   const { companyId, database, cache, start } = await createWorld(t);
   const experimentId = await addExperiment(db, companyId, tenWays);

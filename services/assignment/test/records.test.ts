@@ -58,6 +58,14 @@ async function createWorld(t: Test, db: Db) {
 
 const nonceOf = (assignmentId: string) => Buffer.from(ids.verify(assignmentId)!.nonce).toString('hex');
 
+/** An experiment without memory, in another partition: trials are counted by partition and batch. */
+async function addElsewhere(db: Db, companyId: string, experimentId: string): Promise<string> {
+  for (;;) {
+    const id = await addExperiment(db, companyId, { ...tenWays, ttl: 0 });
+    if (partitionOfExperiment(id) !== partitionOfExperiment(experimentId)) return id;
+  }
+}
+
 /** Trials as the learner will read them, by the counts of their batches. */
 async function countTrials(db: Db, experimentId: string): Promise<number> {
   const rows = await db
@@ -140,7 +148,7 @@ await forEachStore(t, async (t, { db }) => {
     await t.test(`a row in memory and in RECORDS counts once: ${first} first`, async (t) => {
       const { companyId, database, records, start } = await createWorld(t, db);
       const experimentId = await addExperiment(db, companyId, tenWays);
-      const unstickyId = await addExperiment(db, companyId, { ...tenWays, ttl: 0 });
+      const unstickyId = await addElsewhere(db, companyId, experimentId);
       const [one, other] = [await start(), await start()];
       database.setAway(true);
       const users = Array.from({ length: 5 }, (_, i) => `u${i}`);

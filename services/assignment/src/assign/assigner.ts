@@ -25,7 +25,7 @@ import { toRow } from './to-row.ts';
 
 export interface AssignerDeps {
   hotState: Pick<HotState, 'findPolicy' | 'loadPolicy'>;
-  recorder: Pick<Recorder, 'record' | 'keep' | 'mayKeep' | 'findCurrent' | 'isAway'>;
+  recorder: Pick<Recorder, 'record' | 'keep' | 'mayKeep' | 'findCurrent' | 'isAway' | 'isJustBack'>;
   cache: AssignmentCache;
   /** True when other processes share the cache, so that it can arbitrate between them. */
   isCacheShared: boolean;
@@ -175,11 +175,18 @@ export class Assigner {
       const { policy, stateVersion } = await this.#policyOf(current.experiment);
       const decision = policy.decide(current.context, this.#deps.rng.uniform());
       const row = this.#toRow(current, decision, stateVersion, dropped);
+      // Processes that still answer without the database must learn of this one, and this one of theirs.
+      const isClaimed = attempt === 0 && row.isSticky && this.#deps.recorder.isJustBack();
+      const claimed = isClaimed ? await this.#claim(current, row) : undefined;
+      if (claimed) return this.#remember(current, claimed, 'claimed');
       const outcome = await this.#deps.recorder.record(row);
       if (outcome.kind === 'recorded') {
         return this.#remember(current, this.#toOwn(current, row, 'settled'), 'draw');
       }
-      if (outcome.kind === 'away') return this.#decideAway(current, row, outcome, policy);
+      if (outcome.kind === 'away') {
+        const away = { ...outcome, isSent: outcome.isSent || isClaimed };
+        return this.#decideAway(current, row, away, policy);
+      }
       if (outcome.kind === 'again') continue;
       const held = this.#toHeld(current, outcome);
       const verdict = this.#judge(current, held);
@@ -188,6 +195,11 @@ export class Assigner {
       if (verdict === 'unknown') current = await this.#reload(current);
     }
     throw new ApiError('STORE_UNAVAILABLE', 'The assignment could not be settled; try again.');
+  }
+
+  /** @returns the assignment of another process that came first */
+  #claim(request: AssignmentRequest, row: NewAssignment): Promise<KnownAssignment | undefined> {
+    return this.#users.claim(request, this.#toOwn(request, row, 'unrecorded'));
   }
 
   /** Without the database: the shared cache arbitrates; without one, all instances draw alike. */

@@ -25,6 +25,7 @@ export class Breaker {
   readonly #deps: BreakerDeps;
   #isOpen = false;
   #isClosed = false;
+  #closedAtMs = Number.NEGATIVE_INFINITY;
   #checking: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -34,6 +35,11 @@ export class Breaker {
 
   isOpen(): boolean {
     return this.#isOpen;
+  }
+
+  /** Milliseconds since a probe closed it; Infinity when none ever did. */
+  closedForMs(): number {
+    return this.#deps.nowMs() - this.#closedAtMs;
   }
 
   /** The store failed: stop sending. */
@@ -72,6 +78,7 @@ export class Breaker {
     }
     if (this.#isOpen && this.#deps.nowMs() - startedMs <= this.#deps.slowMs) {
       this.#isOpen = false;
+      this.#closedAtMs = this.#deps.nowMs();
       this.#deps.log.info({}, this.#deps.sentences.closed);
     }
     await this.#deps.onAlive();

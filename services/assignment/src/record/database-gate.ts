@@ -50,6 +50,11 @@ export class DatabaseGate {
     return this.#breaker.isOpen();
   }
 
+  /** It was shut a moment ago, and other processes' may still be. */
+  hasJustOpened(): boolean {
+    return !this.isShut() && this.#breaker.closedForMs() < limits.databaseReturnMs;
+  }
+
   /**
    * What the database answered, within the deadline.
    * @throws the work's own error, where that does not say that the database is away

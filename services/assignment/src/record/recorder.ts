@@ -206,6 +206,11 @@ export class Recorder {
     return this.#gate.isShut();
   }
 
+  /** The database came back a moment ago: other processes may still answer without it. */
+  isJustBack(): boolean {
+    return this.#gate.hasJustOpened();
+  }
+
   areRecordsAway(): boolean {
     return this.#keeper.isAway();
   }
