@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { type ErrorCode, fail } from '@bandit/contracts';
 
@@ -54,7 +54,9 @@ function answerInTurn(error: { code?: string }, socket: Socket, requestId: strin
     // Gone, or the broken request has its answer already (413 before its end): another would end up inside it.
     socket.destroy();
   } else {
-    const text = writeAnswer(answers[error.code ?? ''] ?? other, requestId, nowMs);
+    // Refused before its body broke (401 and the like): a second answer would pass for that of a next request.
+    const isAnswered = current === undefined && findCurrentRequest(socket)?.complete === false;
+    const text = isAnswered ? '' : writeAnswer(answers[error.code ?? ''] ?? other, requestId, nowMs);
     // Whoever does not close their half is cut: nothing reads this socket any more.
     socket.setTimeout(lingerMs, () => socket.destroy());
     socket.end(text);
@@ -78,4 +80,9 @@ function writeAnswer(answer: BrokenAnswer, requestId: string, nowMs: number): st
 /** The answer that is being made on this socket; Node keeps it there and offers no other way to it. */
 function findCurrentAnswer(socket: Socket): ServerResponse | undefined {
   return (socket as { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined;
+}
+
+/** The request that this socket's parser is in, or was in last. */
+function findCurrentRequest(socket: Socket): IncomingMessage | undefined {
+  return (socket as { parser?: { incoming?: IncomingMessage | null } }).parser?.incoming ?? undefined;
 }

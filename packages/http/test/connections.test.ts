@@ -74,6 +74,24 @@ t.test('a request that breaks in its body is answered once, at once', async (t) 
   t.strictSame(statusesOf(await closed), ['400']);
 });
 
+t.test('a request that was refused before its body broke gets no second answer', async (t) => {
+  const { app } = await listen(t);
+  const { socket, answers, closed } = open(app);
+  socket.write(
+    'POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n',
+  );
+  await answers(1);
+  socket.write('zz\r\n');
+  t.strictSame(statusesOf(await closed), ['404']);
+
+  const halved = open(app);
+  halved.socket.write(get('/items/a'));
+  halved.socket.write('POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{');
+  await halved.answers(2);
+  halved.socket.end();
+  t.strictSame(statusesOf(await halved.closed), ['200', '404']);
+});
+
 t.test('an unknown route is 404 whatever its body, and the connection goes on', async (t) => {
   const { app } = await listen(t);
   const { socket, answers } = open(app);
