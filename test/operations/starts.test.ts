@@ -2,7 +2,8 @@
  * Each service started alone: what it refuses to start without, and the order of a production install on an empty
  * database, with NATS and Redis away all the while.
  */
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { findFreePort, startPostgres } from '@bandit/test-stores';
 import t, { type Test } from 'tap';
@@ -66,6 +67,43 @@ t.test('a service names every wrong value, and shows no password', async (t) => 
     t.match(stderr, new RegExp(`- ${name} must`));
   t.notMatch(stderr, 'c4n4ry');
 });
+
+t.test('a process whose owner was killed ends, though nobody reads its log any more', async (t) => {
+  // It waits for its database, says so on every try at this level, and has lines left when it ends.
+  const env = {
+    ...productionSecrets,
+    PATH: process.env.PATH,
+    PORT: '0',
+    LOG_LEVEL: 'trace',
+    INGEST_PARTS: 'learner',
+    DATABASE_URL: `postgres://postgres@127.0.0.1:${await findFreePort()}/none`,
+    NATS_URL: `nats://127.0.0.1:${await findFreePort()}`,
+  };
+  const owner = `
+    const child = require('node:child_process').spawn(process.execPath, ['--no-warnings', process.argv[1]], {
+      env: ${JSON.stringify(env)}, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+    child.stdout.on('data', (text) => String(text).includes('waiting') && console.log(child.pid));`;
+  const spawned = spawn(process.execPath, ['-e', owner, `${root}services/ingest/src/main.ts`]);
+  const [line] = await once(spawned.stdout, 'data');
+  const pid = Number(line);
+  t.teardown(() => isAlive(pid) && process.kill(pid, 'SIGKILL'));
+  t.ok(isAlive(pid));
+  spawned.kill('SIGKILL');
+  const isLeft = await until(
+    async () => isAlive(pid),
+    (isRunning) => !isRunning,
+    withinMs,
+  );
+  t.notOk(isLeft, 'it is gone');
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
 
 t.test('a production install, with NATS and Redis away', async (t) => {
   if (!requirePostgresServer(t)) return;

@@ -184,6 +184,8 @@ export const limits = {
   recordsRetryDelayMs: 500,
   recordsRetryDelayMsMax: 30_000,
   recordsWatchIntervalMs: 2_000,
+  /** How long whoever finds no assignment waits to hear whether one is on its way. */
+  recordsLookTimeoutMs: 250,
 
   // Learner
   learnerPartitions: 16,
@@ -232,6 +234,18 @@ export const limits = {
   retentionTriesMax: 5,
   retentionRetryDelayMs: 1_000,
 
+  /** Tombstones of erased users that an assignment process holds, the latest of all companies; about 150 bytes each. */
+  erasedSubjectsHeldMax: 100_000,
+  /** Users looked at between two pauses, when those that were erased leave a process's memory. */
+  erasedSliceUsersMax: 2_000,
+  /** Rows of a user that one transaction of an erasure changes; each keeps learning waiting. */
+  erasurePageRowsMax: 2_000,
+  /** Experiments named in one message about an erased user. */
+  erasedExperimentsPerMessageMax: 1_000,
+  /** How long an erasure waits for what was being written or learned, before it asks to be asked again. */
+  erasureWaitMs: 10_000,
+  erasurePollMs: 25,
+
   // AI variants
   aiTimeoutMs: 20_000,
   aiAnswerBytesMax: 1_048_576,
@@ -245,6 +259,8 @@ export const limits = {
 
   // Shutdown
   shutdownTimeoutMs: 4_500,
+  /** Log lines that wait for whoever reads stdout; past it they are dropped. */
+  logBacklogBytesMax: 1_048_576,
   /** How long clients on open connections get to hear `connection: close` before idle ones are cut. */
   drainTimeoutMs: 300,
 

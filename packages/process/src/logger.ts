@@ -6,9 +6,13 @@ import { type DestinationStream, type Logger, pino } from 'pino';
  * logged, errors are described without values, and these paths are cut.
  *
  * @param process stands on every line; undefined where there is one process alone
- * @param destination default: file descriptor 1, for a stdout that is a pipe or a file
+ * @param destination `writeLines` of stdout: pino's own hangs for ever, on exit too, when nobody reads the pipe any more
  */
-export function createLogger(level: string, process?: string, destination?: DestinationStream): Logger {
+export function createLogger(
+  level: string,
+  process: string | undefined,
+  destination: DestinationStream,
+): Logger {
   const options = {
     level,
     base: process === undefined ? null : { process },
@@ -27,5 +31,5 @@ export function createLogger(level: string, process?: string, destination?: Dest
       '*.key',
     ],
   };
-  return destination === undefined ? pino(options) : pino(options, destination);
+  return pino(options, destination);
 }

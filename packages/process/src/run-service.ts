@@ -9,6 +9,7 @@ import type { Address } from './listen.ts';
 import { createLogger } from './logger.ts';
 import { type OpenedProcess, openProcess } from './open-process.ts';
 import type { ProcessContext } from './process-context.ts';
+import { writeLines } from './write-lines.ts';
 
 /** One service as a process of its own. */
 export interface ServiceProgram {
@@ -49,7 +50,7 @@ export async function runService(program: ServiceProgram, surroundings: Surround
 async function run(program: ServiceProgram, surroundings: Surroundings): Promise<void> {
   const { env, monotonicMs, machineMs, rng } = surroundings;
   const config = loadConfig(env, program.needs);
-  const log = createLogger(config.logLevel, program.name);
+  const log = createLogger(config.logLevel, program.name, writeLines(surroundings.process.stdout));
   const target = { connectionString: config.databaseUrl as string };
   const opened = await openProcess({
     service: program.name,
