@@ -31,7 +31,7 @@ export const poolSettings: Readonly<Record<Exclude<PoolName, 'management'>, Pool
 
 export interface PoolsOptions {
   readonly target: DatabaseTarget;
-  /** Connections of management, which has no role of its own: withCompany takes it per transaction. */
+  /** Connections of management. */
   readonly managementMax: number;
   /** Of a process that only learns, whose login may have no other: it reads no configuration and no keys. */
   readonly isLearnerOnly: boolean;
@@ -40,7 +40,8 @@ export interface PoolsOptions {
 
 export function openPools({ target, managementMax, isLearnerOnly, log }: PoolsOptions): Pools {
   const settingsOf = (name: PoolName): PoolSettings => {
-    if (name === 'management') return { max: managementMax };
+    // Row security holds outside withCompany too: without a company nothing is seen.
+    if (name === 'management') return { role: 'bandit_app', max: managementMax };
     const settings = poolSettings[name];
     return name === 'shared' && isLearnerOnly ? { ...settings, role: 'bandit_learner' } : settings;
   };
