@@ -1,7 +1,8 @@
 /**
  * Which partitions this process learns. On a shared database each partition is held by an advisory lock of one session,
- * and the learners take equal shares; a dead process loses its session and with it its locks, and the others take over at
- * their next look. Where one process has the database for itself, it owns all.
+ * and the learners take equal shares; a dead process loses its session and with it its locks, one that hangs is made to
+ * after `learnerSilenceMsMax`, and the others take over at their next look. Where one process has the database for itself,
+ * it owns all.
  *
  * Written by the loop alone. Owning saves work (decoded learners stay right, two processes do not learn the same); that
  * nothing counts twice is the fold's own check. Modes: unowned until the first look, owning, closed.
@@ -73,7 +74,7 @@ async function useSession(
   owned: Set<number>,
   signal: AbortSignal,
 ): Promise<void> {
-  await announceLearner(session);
+  await announceLearner(session, limits.learnerSilenceMsMax);
   try {
     while (!signal.aborted) {
       if (await balance(session, owned)) options.onChange();

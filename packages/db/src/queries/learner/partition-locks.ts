@@ -14,8 +14,13 @@ export interface PartitionLocks {
   readonly held: ReadonlySet<number>;
 }
 
-/** Makes this session count as a learner until it ends. */
-export async function announceLearner(session: Kysely<Database>): Promise<void> {
+/**
+ * Makes this session count as a learner until it ends.
+ *
+ * @param silenceMsMax Postgres ends the session, and with it its locks, when it says nothing for so long: its process hangs
+ */
+export async function announceLearner(session: Kysely<Database>, silenceMsMax: number): Promise<void> {
+  await sql`select set_config('idle_session_timeout', ${String(silenceMsMax)}, false)`.execute(session);
   await sql`select pg_advisory_lock_shared(${lockClass}, ${presence})`.execute(session);
 }
 
@@ -38,6 +43,8 @@ export async function unlockPartition(session: Kysely<Database>, partition: numb
   await sql`select pg_advisory_unlock(${lockClass}, ${partition})`.execute(session);
 }
 
+/** Makes the session one like any other again. */
 export async function unlockEverything(session: Kysely<Database>): Promise<void> {
   await sql`select pg_advisory_unlock_all()`.execute(session);
+  await sql`reset idle_session_timeout`.execute(session);
 }
