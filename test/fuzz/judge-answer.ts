@@ -8,12 +8,14 @@ export interface Answer {
   readonly text: string;
 }
 
-/** The only 5xx that were decided on: no AI provider here, and a machine too busy to answer in time. */
+/** The only 5xx that were decided on: no AI provider here, a machine too busy to answer in time, a store that is. */
 const decided: ReadonlySet<string> = new Set([
   'AI_NOT_CONFIGURED',
   'AI_BUSY',
   'AI_PROVIDER_FAILED',
   'OVERLOADED',
+  'SERVICE_UNAVAILABLE',
+  'STORE_UNAVAILABLE',
 ]);
 /** Outside the envelope by decision. */
 const bare = /^\/(metrics|docs|openapi\.json|livez|healthz|readyz)/;

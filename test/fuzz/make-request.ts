@@ -32,7 +32,8 @@ export interface FuzzRequest {
 
 export interface Credentials {
   readonly apiKey: string;
-  readonly email: string;
+  /** Headers of an admin's session. */
+  readonly session: Readonly<Record<string, string>>;
   readonly platformToken: string;
 }
 
@@ -179,11 +180,11 @@ const keyRoutes = /^\/(assignments|events(\/batch)?$)/;
 function credentialHeaders(
   { path, method }: Operation,
   { credential, choice }: Draft,
-  { apiKey, email, platformToken }: Credentials,
-): Record<string, string> {
+  { apiKey, session, platformToken }: Credentials,
+): Readonly<Record<string, string>> {
   if (credential === 'none') return {};
   if (credential === 'garbage') return { authorization: `Bearer ${'bk_live_'.repeat((choice % 50) + 1)}` };
   const takesKey = keyRoutes.test(path) || (path.endsWith('/reward') && choice % 2 === 0);
   if (path === '/companies' && method === 'POST') return { authorization: `Bearer ${platformToken}` };
-  return takesKey === (credential === 'right') ? { 'x-api-key': apiKey } : { 'x-user-email': email };
+  return takesKey === (credential === 'right') ? { 'x-api-key': apiKey } : session;
 }
