@@ -8,6 +8,7 @@ import {
   hasPostgresServer,
   hasRedisServer,
   type NatsServer,
+  type PostgresOptions,
   type PostgresServer,
   type RedisServer,
   startNats,
@@ -56,9 +57,9 @@ export function testOnStores(t: Test, name: string, work: (t: Test) => Promise<v
   t.test(name, { skip: reason }, () => undefined);
 }
 
-export async function startOwnStores(t: Test): Promise<OwnStores> {
+export async function startOwnStores(t: Test, options: PostgresOptions = {}): Promise<OwnStores> {
   const [postgres, nats, redis] = await Promise.all([
-    startPostgres({ settings: { max_connections: '300' } }),
+    startPostgres({ ...options, settings: { max_connections: '300', ...options.settings } }),
     startNats(),
     startRedis(),
   ]);
