@@ -30,7 +30,7 @@ export async function waitForDatabase({ attempt, log, signal }: WaitOptions): Pr
       if (said !== '') log.info({}, 'the database is ready');
       return;
     } catch (error) {
-      if (!(error instanceof DatabaseNotReadyError) && !isStoreUnavailable(error)) throw error;
+      if (!isMendedByWaiting(error)) throw error;
       const reason =
         error instanceof DatabaseNotReadyError
           ? error.message
@@ -52,6 +52,13 @@ export async function checkDatabase(db: OpenedDatabase['db']): Promise<void> {
     );
   }
   await ensureLogEpoch(db);
+}
+
+/** What the driver says of a lost connection has no code: a migration that failed by it keeps it as its cause. */
+function isMendedByWaiting(error: unknown): boolean {
+  const isAway =
+    isStoreUnavailable(error) || isStoreUnavailable((error as { cause?: unknown } | null)?.cause);
+  return isAway || error instanceof DatabaseNotReadyError;
 }
 
 /** The sentence or the code alone: an error of the driver carries its whole configuration. */

@@ -36,6 +36,18 @@ t.test('it tries until the database is ready and says once what it waits for', a
   ]);
 });
 
+t.test('a migration that lost its connection is tried again', async (t) => {
+  const { lines, log } = makeLog();
+  const cause = new Error('Connection terminated unexpectedly');
+  const obstacles = [new Error('migrating the database failed: it was lost', { cause }), undefined];
+  const attempt = async () => {
+    const obstacle = obstacles.shift();
+    if (obstacle !== undefined) throw obstacle;
+  };
+  await waitForDatabase({ attempt, log, signal: new AbortController().signal });
+  t.match(lines[0], 'migrating the database failed: it was lost');
+});
+
 t.test('what waiting does not mend is thrown', async (t) => {
   const { log } = makeLog();
   const attempt = () => Promise.reject(Object.assign(new Error('password'), { code: '28P01' }));
