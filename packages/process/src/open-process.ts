@@ -22,6 +22,7 @@ import { type Address, listen } from './listen.ts';
 import { openParts } from './open-parts.ts';
 import { openServer } from './open-server.ts';
 import type { ProcessContext } from './process-context.ts';
+import { registerBusMetrics } from './stores/carrier-metrics.ts';
 
 export interface ProcessOptions {
   /** Name in metrics, the bus and the API document. */
@@ -76,6 +77,7 @@ async function open(
   const owns = (name: string, close: () => unknown): void => void steps.unshift({ name, close });
   const { parts, shared, clock } = openParts(options, owns);
   const registry = makeRegistry(parts.pools, clock);
+  registerBusMetrics(registry, parts.bus);
   const { nowMs } = clock;
   const app = await openServer(options, nowMs, registry);
   let isStarted = false;
