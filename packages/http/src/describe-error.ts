@@ -14,13 +14,19 @@ export interface DescribedError {
   readonly cause?: DescribedError;
 }
 
+/** What was described already: a logger of ours describes again what the line's writer has described. */
+const described = new WeakSet<object>();
+
 /**
  * An error as a log line holds it. Messages of V8, Postgres and Fastify put values between double quotes (a piece of the
  * JSON, the text that is no number, the URL): those are cut, and so is everything with an @ in it. Other fields of an error
  * (a statement's parameters, a constraint's `detail`) are not copied.
  */
 export function describeError(error: unknown): DescribedError {
-  return describe(error, causesMax);
+  if (typeof error === 'object' && error !== null && described.has(error)) return error as DescribedError;
+  const description = describe(error, causesMax);
+  described.add(description);
+  return description;
 }
 
 function describe(error: unknown, nCausesLeft: number): DescribedError {

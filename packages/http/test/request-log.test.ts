@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
 import { ApiError, limits } from '@bandit/contracts';
-import { pino } from 'pino';
+import { type LoggerOptions, pino } from 'pino';
 import t from 'tap';
 import { describeError } from '../src/index.ts';
 import { nowMs, openServer } from './test-server.ts';
@@ -13,7 +13,7 @@ interface Line {
 }
 
 /** Everything that a server writes, down to the last level. */
-async function openLogged() {
+async function openLogged(options: LoggerOptions = {}) {
   const lines: Line[] = [];
   const stream = new Writable({
     write: (chunk: Buffer, _encoding, done) => {
@@ -21,7 +21,7 @@ async function openLogged() {
       done();
     },
   });
-  const app = await openServer({ logger: pino({ level: 'trace', base: null }, stream) });
+  const app = await openServer({ logger: pino({ level: 'trace', base: null, ...options }, stream) });
   return { app, lines, text: () => JSON.stringify(lines) };
 }
 
@@ -161,4 +161,20 @@ t.test('within a trace the line names it', async (t) => {
   });
   await app.inject({ url: '/breaks', headers: { traceparent } });
   t.match(lines, [{ trace_id: traceId, span_id: /^[0-9a-f]{16}$/, reqId: 'req-1' }]);
+});
+
+t.test('a logger that describes errors itself keeps what is known of them', async (t) => {
+  const { app, lines } = await openLogged({ serializers: { err: describeError } });
+  t.teardown(() => app.close());
+  app.get('/broken', { schema: { operationId: 'broken' } }, () => {
+    throw new TypeError('no such thing', { cause: new Error('the reason') });
+  });
+  t.equal((await app.inject('/broken')).statusCode, 500);
+  const line = lines.find(({ msg }) => msg === 'request failed');
+  t.match(line?.err, {
+    type: 'TypeError',
+    message: 'no such thing',
+    stack: / at /,
+    cause: { message: 'the reason' },
+  });
 });
