@@ -44,9 +44,12 @@ export function sqlStateOf(error: unknown): string | undefined {
     : undefined;
 }
 
-/** For a service's error handler: a store that is away is 503 STORE_UNAVAILABLE; all else stays what it is. */
+/**
+ * For a service's error handler: a store that is away is 503 STORE_UNAVAILABLE; all else stays what it is, also a client
+ * whose own connection was reset (the framework has given that error a status; no store's has one).
+ */
 export function toAnswerable(error: unknown): unknown {
-  if (error instanceof ApiError || !isStoreUnavailable(error)) return error;
+  if (error instanceof ApiError || hasStatus(error) || !isStoreUnavailable(error)) return error;
   return new ApiError('STORE_UNAVAILABLE', 'the database is away or too slow: try again', { cause: error });
 }
 
@@ -102,6 +105,10 @@ export class OutcomeUnknownError extends Error {
     super('the outcome of the commit is unknown: the connection was lost or its deadline passed', { cause });
     this.name = 'OutcomeUnknownError';
   }
+}
+
+function hasStatus(error: unknown): boolean {
+  return typeof (error as { statusCode?: unknown } | null | undefined)?.statusCode === 'number';
 }
 
 function codeOf(error: unknown): string | undefined {

@@ -7,6 +7,7 @@ import {
   isUniqueViolation,
   OutcomeUnknownError,
   sqlStateOf,
+  toAnswerable,
 } from '../src/index.ts';
 
 const coded = (code: string) => Object.assign(new Error(code), { code });
@@ -60,4 +61,11 @@ t.test('a unique violation may be asked for by its constraint', async (t) => {
   t.notOk(isUniqueViolation(coded('23503')));
   t.ok(isDataError(error));
   t.equal(sqlStateOf(coded('EPIPE')), undefined, 'five letters of the system are no SQLSTATE');
+});
+
+t.test("a reset of the store's connection is its absence, one of the client's own is not", async (t) => {
+  const reset = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+  t.match(toAnswerable(reset), { code: 'STORE_UNAVAILABLE', cause: reset });
+  const ofClient = Object.assign(new Error('aborted'), { code: 'ECONNRESET', statusCode: 400 });
+  t.equal(toAnswerable(ofClient), ofClient);
 });

@@ -19,6 +19,9 @@ const frameworkCodes: Readonly<Record<string, { code: ErrorCode; message: string
   FST_ERR_ASYNC_CONSTRAINT: { code: 'MALFORMED_REQUEST', message: 'the request cannot be routed' },
 };
 
+/** Node's, given status 400 by Fastify: the client went away, or its framing broke, before the end of its body. */
+const brokenBodyCode = 'ECONNRESET';
+
 export interface FailureAnswerOptions {
   /** Database time: the envelope's timestamp. */
   readonly nowMs: NowMs;
@@ -78,7 +81,8 @@ function toApiError(error: unknown): ApiError {
     return new ApiError('RATE_LIMITED', 'too many requests: slow down', { cause: error });
   if (statusCode === 503)
     return new ApiError('OVERLOADED', 'the service is overloaded: try again', { cause: error });
-  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500 && code?.startsWith('FST_')) {
+  const isOfRequest = code?.startsWith('FST_') || code === brokenBodyCode;
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500 && isOfRequest) {
     return new ApiError('MALFORMED_REQUEST', 'the request is malformed', { cause: error });
   }
   return new ApiError(

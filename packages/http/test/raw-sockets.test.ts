@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { connect } from 'node:net';
 import { limits } from '@bandit/contracts';
+import { Registry } from 'prom-client';
 import t from 'tap';
 import { useAnswerDeadline } from '../src/answer-deadline.ts';
 import type { HttpServer } from '../src/index.ts';
@@ -86,8 +87,11 @@ t.test('what is not HTTP gets the envelope and a closed socket', async (t) => {
   }
 });
 
-t.test('a body that breaks off is no request that was served', async (t) => {
-  const app = await listen();
+t.test('a body that breaks off is no request that was served, and no fault of ours', async (t) => {
+  const registry = new Registry();
+  const app = await openServer({ registry });
+  addItemRoutes(app);
+  await app.listen({ host: '127.0.0.1', port: 0 });
   t.teardown(() => app.close());
   const { port } = app.server.address() as AddressInfo;
   let nServed = 0;
@@ -107,6 +111,8 @@ t.test('a body that breaks off is no request that was served', async (t) => {
     socket.on('close', () => resolve());
   });
   t.equal(nServed, 0);
+  const errors = (await registry.metrics()).match(/^bandit_http_errors_total\{.*$/gm);
+  t.strictSame(errors, ['bandit_http_errors_total{service="test",code="MALFORMED_REQUEST"} 1']);
   t.equal((await app.inject('/items/a')).statusCode, 200, 'the server lives');
 });
 
