@@ -38,11 +38,16 @@ export async function testRecordStreamContract(
       const [sender, receiver] = [await connect(), await connect()];
       await putAll(sender, numbered(450));
       await until(() => sender.nKept() === 450, 'the count of what is kept');
+      t.equal(await receiver.isDrained(timeoutMs), false);
       const got = await gather(receiver);
       await until(() => got.all().length >= 450, 'all records');
       t.strictSame(got.all(), numbered(450));
       t.ok(got.groups.every((group) => group.length <= 200));
       await until(() => sender.nKept() === 0 && receiver.nKept() === 0, 'nothing kept');
+      t.equal(await sender.isDrained(timeoutMs), true);
+      await putAll(sender, ['one more']);
+      await until(() => got.all().length === 451, 'it came');
+      await until(() => sender.isDrained(timeoutMs), 'acknowledged: asked, not remembered');
       await got.close();
       const later = await gather(await connect());
       await putAll(sender, ['late']);

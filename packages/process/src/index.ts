@@ -18,6 +18,7 @@ export { startUpkeep, type Upkeep, type UpkeepOptions } from './database/upkeep.
 export { DatabaseNotReadyError } from './database/wait-for-database.ts';
 export { deriveFallbackKey } from './fallback-key.ts';
 export type { GeneratedSecrets } from './generated-secrets.ts';
+export { createLateAssignments, type LateAssignments } from './late-assignments.ts';
 export type { Address } from './listen.ts';
 export { createLogger } from './logger.ts';
 export { type OpenedProcess, openProcess, type ProcessOptions } from './open-process.ts';

@@ -53,6 +53,10 @@ export function createFakeRecordStream(): FakeRecordStream {
       return { close: async () => void consumers.delete(consumer) };
     },
     nKept: () => (isAway ? undefined : kept.length),
+    isDrained: async () => {
+      if (isAway) throw new Error('the bus is away');
+      return kept.length === 0;
+    },
     async pump() {
       while (!isAway && kept.length > 0 && (await handOut()));
     },

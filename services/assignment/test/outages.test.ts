@@ -268,7 +268,7 @@ t.test('a start needs neither cache nor bus, and an end waits for neither', asyn
   const experimentId = await addExperiment(db, companyId, tenWays);
   await cache.close();
   const never = new Promise<never>(() => undefined);
-  const absent = { put: () => never, drain: () => never, nKept: () => undefined };
+  const absent = { put: () => never, drain: () => never, nKept: () => undefined, isDrained: () => never };
   const refusing = { ...absent, drain: () => Promise.reject(new Error('the bus is away')) };
   for (const records of [absent, refusing]) {
     const instance = await start({ records });

@@ -1,5 +1,6 @@
 import type { Bus, NowMs } from '@bandit/contracts';
 import type { Database, StoredAssignment } from '@bandit/db';
+import type { LateAssignments } from '@bandit/process';
 import type { Kysely } from 'kysely';
 import type { Access } from './access.ts';
 import type { MadeApiKey } from './api-keys/create-api-key.ts';
@@ -19,6 +20,8 @@ export interface ManagementDeps {
   readonly makeApiKey: () => MadeApiKey;
   /** The id of an assignment, made again from its fields (auth's codec). */
   readonly signAssignment: (assignment: StoredAssignment) => string;
+  /** What was answered while the database was away; left out where the database is always asked first. */
+  readonly lateAssignments?: LateAssignments | undefined;
   /** Lets the operator create companies; undefined or empty: nobody can. */
   readonly platformToken: string | undefined;
   /** What `connectAi` made; left out when no provider is configured. */

@@ -4,7 +4,7 @@
  * until the watch deletes what lies below the acknowledged floor. Here in memory: the drains, and how much is kept as
  * last heard. A crash loses neither; a NATS that comes back empty gets its stream and consumer again.
  */
-import type { RecordStream, Subscription } from '@bandit/contracts';
+import { type RecordStream, type Subscription, withDeadline } from '@bandit/contracts';
 import { BusUnavailableError } from '../bus-errors.ts';
 import type { NatsKeeper, NatsLog } from './nats-connection.ts';
 import type { NatsStream } from './nats-streams.ts';
@@ -52,6 +52,14 @@ export function createNatsRecordStream(input: {
         };
       },
       nKept: () => watch.nKept(),
+      isDrained: async (timeoutMs) => {
+        assertOpen();
+        const session = keeper.session();
+        if (session === undefined) throw new BusUnavailableError('NATS is away');
+        const what = `a look at ${stream.plan.name}`;
+        const nPending = await withDeadline(consumer.countPending(session), timeoutMs, what);
+        return nPending === 0;
+      },
     },
     close: async () => {
       isClosed = true;

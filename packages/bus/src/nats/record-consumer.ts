@@ -18,6 +18,8 @@ export interface RecordConsumer {
   find(session: NatsSession): Promise<ConsumerView | undefined>;
   /** Messages in the stream, brought in or not; 0 when there is no stream. @throws NatsFailure */
   countStored(session: NatsSession): Promise<number>;
+  /** Messages that nobody has brought in, as the server knows now. @throws NatsFailure */
+  countPending(session: NatsSession): Promise<number>;
   /** Deletes what everybody has acknowledged. @throws NatsFailure */
   purgeBelow(session: NatsSession, sequence: number): Promise<void>;
 }
@@ -25,6 +27,8 @@ export interface RecordConsumer {
 export function createRecordConsumer(stream: NatsStream): RecordConsumer {
   const { name } = stream.plan;
   let madeOn: NatsSession | undefined;
+  const find = (session: NatsSession) => session.findConsumer(name, plan.durable);
+  const countStored = async (session: NatsSession) => (await session.findStream(name))?.nMessages ?? 0;
   return {
     pull: async (session) => {
       if (madeOn !== session) {
@@ -44,8 +48,9 @@ export function createRecordConsumer(stream: NatsStream): RecordConsumer {
         throw error;
       }
     },
-    find: (session) => session.findConsumer(name, plan.durable),
-    countStored: async (session) => (await session.findStream(name))?.nMessages ?? 0,
+    find,
+    countStored,
+    countPending: async (session) => (await find(session))?.nPending ?? countStored(session),
     purgeBelow: (session, sequence) => session.purgeBelow(name, sequence),
   };
 }

@@ -36,6 +36,7 @@ t.test('a process starts without NATS, and everything is live once it appears', 
   await t.rejects(bus.publishEvents([event('e')]), { code: 'BUS_UNAVAILABLE' });
   await t.rejects(records.put({ id: 'r', payload: encode('r') }, 60_000), { code: 'BUS_UNAVAILABLE' });
   t.equal(records.nKept(), undefined);
+  await t.rejects(records.isDrained(60_000), { code: 'BUS_UNAVAILABLE' }, 'nobody can tell');
   await until(() => lines.some(({ message }) => message.startsWith('NATS is away')), 'a line in the log');
 
   const server = await startOwnNats(t, { port });

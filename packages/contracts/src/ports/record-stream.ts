@@ -19,6 +19,8 @@ export interface RecordStream {
   drain(handler: RecordHandler, mayTake: () => boolean): Promise<Subscription>;
   /** Records that nobody has brought in yet, as last heard; undefined while that is not known. */
   nKept(): number | undefined;
+  /** True when all that was put before this call has been brought in. Rejects when that cannot be told in time. */
+  isDrained(timeoutMs: number): Promise<boolean>;
 }
 
 export interface StoredRecord {

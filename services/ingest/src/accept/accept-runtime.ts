@@ -12,8 +12,10 @@ import {
   acceptEvents,
   createGroupCommit,
   type OpenedDatabase,
+  type Triplet,
 } from '@bandit/db';
 import { spanAround } from '@bandit/http';
+import type { LateAssignments } from '@bandit/process';
 import { type AcceptPassDeps, type AcceptResult, acceptInPasses } from './accept-in-passes.ts';
 import type { AcceptMetrics, EventOutcome } from './accept-metrics.ts';
 import { commitInRounds } from './commit-in-rounds.ts';
@@ -25,6 +27,8 @@ export interface AcceptDeps extends Omit<AcceptPassDeps, 'resolve' | 'submit'> {
   readonly db: OpenedDatabase['db'];
   readonly bus: Pick<Bus, 'publish'>;
   readonly metrics?: AcceptMetrics;
+  /** Of triplets that seem to mean no assignment: before one is made for them. Left out: the database is always first. */
+  readonly lateAssignments?: LateAssignments | undefined;
 }
 
 export interface AcceptRuntime {
@@ -62,8 +66,13 @@ export function createAcceptRuntime(deps: AcceptDeps): AcceptRuntime {
   const passDeps: AcceptPassDeps = {
     ...deps,
     submit,
-    resolve: (companyId, triplets) =>
-      resolveTriplets(deps.db, companyId, triplets, deps.retentionMs && deps.nowMs() - deps.retentionMs),
+    resolve: async (companyId, triplets) => {
+      const found = await resolveNow(deps, companyId, triplets);
+      if (deps.lateAssignments === undefined || !found.includes(undefined)) return found;
+      await deps.lateAssignments.assertNone();
+      // It may have been brought in between the two looks.
+      return resolveNow(deps, companyId, triplets);
+    },
   };
   const running = new Set<Promise<AcceptResult[]>>();
   let isClosing = false;
@@ -85,6 +94,14 @@ export function createAcceptRuntime(deps: AcceptDeps): AcceptRuntime {
       await groupCommit.close();
     },
   };
+}
+
+function resolveNow(
+  { db, nowMs, retentionMs }: AcceptDeps,
+  companyId: string,
+  triplets: readonly Triplet[],
+): ReturnType<typeof resolveTriplets> {
+  return resolveTriplets(db, companyId, triplets, retentionMs && nowMs() - retentionMs);
 }
 
 const shuttingDown = () => new ApiError('SHUTTING_DOWN', 'this process is shutting down: try another');

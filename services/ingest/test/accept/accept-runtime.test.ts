@@ -1,4 +1,4 @@
-import { type Bus, eventIdOfAssignment, type TrackEvent } from '@bandit/contracts';
+import { ApiError, type Bus, eventIdOfAssignment, type TrackEvent } from '@bandit/contracts';
 import { assignmentEventKey, clientEventKey, clientTrialNonce, type OpenedDatabase } from '@bandit/db';
 import { forEachStore } from '@bandit/db/testing';
 import t from 'tap';
@@ -449,4 +449,28 @@ await t.test('identities are the bytes that funnels and erasure will look for', 
   const nonce = Buffer.alloc(16, 7);
   t.same(assignmentEventKey(nonce, 'CLICK'), Buffer.concat([Buffer.of(1), nonce, Buffer.from('CLICK')]));
   t.same(clientEventKey('é'), Buffer.of(2, 0xc3, 0xa9));
+});
+
+await t.test('nothing is made for a triplet whose assignment is on its way into the database', async (t) => {
+  await forEachStore(t, async (t, { db }) => {
+    let onLook: () => Promise<unknown> = async () => undefined;
+    const lateAssignments = { assertNone: async () => void (await onLook()) };
+    const { world, accept } = await createScene(db, 'late', { lateAssignments });
+    const of = { experimentId: 'late_e', treatmentId: 'late_e_a', userId: 'ann' };
+    onLook = () => Promise.reject(new ApiError('STORE_UNAVAILABLE', 'on their way'));
+    t.strictSame(codes(await accept({ ...of, eventType: 'CONVERSION' })), ['STORE_UNAVAILABLE']);
+    t.equal(await countEvents(db, 'late'), 0);
+    // Brought in between the look at the tables and that at the stream.
+    onLook = () => world.assign({ ...of, atMs: atMs - 1_000 });
+    const [conversion] = await accept({ ...of, eventType: 'CONVERSION' });
+    t.equal(code(conversion), 201);
+    const assignments = await db
+      .selectFrom('assignments')
+      .select('source')
+      .where('user_id', '=', 'ann')
+      .execute();
+    t.strictSame(assignments, [{ source: 'draw' }], 'one trial, and no client-made one');
+    onLook = async () => undefined;
+    t.strictSame(codes(await accept({ ...of, userId: 'bob', eventType: 'CONVERSION' })), [201]);
+  });
 });

@@ -12,6 +12,7 @@ import {
   resolveLatestAssignments,
   withCompany,
 } from '@bandit/db';
+import type { LateAssignments } from '@bandit/process';
 import type { Kysely, Transaction } from 'kysely';
 import { retryUnknown } from '../retry-unknown.ts';
 import { funnelNotFound } from './change-funnels.ts';
@@ -20,6 +21,8 @@ export interface RewardDeps {
   readonly db: Kysely<Database>;
   readonly bus: Pick<Bus, 'publish'>;
   readonly randomBytes: (nBytes: number) => Uint8Array;
+  /** Of users who seem to have no assignment: before a 404. Left out: the database is always first. */
+  readonly lateAssignments?: LateAssignments | undefined;
 }
 
 /**
@@ -29,7 +32,8 @@ export interface RewardDeps {
  * A commit whose outcome nobody can tell is run again with the same event ids: if the first run was stored after all,
  * the second finds its own events instead of a duplicate.
  *
- * @throws ApiError FUNNEL_NOT_FOUND, FUNNEL_COMPLETED, REWARD_ALREADY_RECORDED or NO_ASSIGNMENTS_FOR_USER
+ * @throws ApiError FUNNEL_NOT_FOUND, FUNNEL_COMPLETED, REWARD_ALREADY_RECORDED or NO_ASSIGNMENTS_FOR_USER; STORE_UNAVAILABLE
+ *   when the user's assignment may be one that was answered while the database was away and is not in it yet
  */
 export async function rewardFunnel(
   deps: RewardDeps,
@@ -39,9 +43,16 @@ export async function rewardFunnel(
 ): Promise<void> {
   const origin = { companyId, funnelId, userId: body.userId, value: body.value };
   const idOf = stableIds(deps.randomBytes);
-  const partitions = await retryUnknown((isRerun) =>
-    withCompany(deps.db, companyId, (trx) => recordReward(trx, origin, idOf, isRerun)),
-  );
+  const run = () =>
+    retryUnknown((isRerun) =>
+      withCompany(deps.db, companyId, (trx) => recordReward(trx, origin, idOf, isRerun)),
+    );
+  const partitions = await run().catch(async (error: unknown) => {
+    if (deps.lateAssignments === undefined || !isNoAssignments(error)) throw error;
+    await deps.lateAssignments.assertNone();
+    // It may have been brought in between the two looks.
+    return run();
+  });
   for (const partition of partitions) {
     const message: WakeMessage = { partition };
     deps.bus.publish(subjects.wake(partition), Buffer.from(JSON.stringify(message)));
@@ -118,3 +129,6 @@ const noAssignments = () =>
     'NO_ASSIGNMENTS_FOR_USER',
     "this user has no assignment in any of the funnel's experiments; assign the user first",
   );
+
+const isNoAssignments = (error: unknown): boolean =>
+  error instanceof ApiError && error.code === 'NO_ASSIGNMENTS_FOR_USER';

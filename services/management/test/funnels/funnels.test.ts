@@ -1,4 +1,4 @@
-import { limits } from '@bandit/contracts';
+import { ApiError, limits } from '@bandit/contracts';
 import { forEachStore } from '@bandit/db/testing';
 import { sql } from 'kysely';
 import t, { type Test } from 'tap';
@@ -287,3 +287,28 @@ async function failInsertsInto(db: Harness['db'], table: string): Promise<void> 
 async function stopFailing(db: Harness['db'], table: string): Promise<void> {
   await sql.raw(`drop trigger injected on ${table}`).execute(db);
 }
+
+t.test('a user whose assignment is on its way into the database is told to come again', (t) =>
+  forEachStore(t, async (t, store) => {
+    let nLooks = 0;
+    let onLook = async (): Promise<void> => undefined;
+    const lateAssignments = {
+      assertNone: async () => {
+        nLooks += 1;
+        await onLook();
+      },
+    };
+    const { assign, reward } = await makeStage(await createHarness(t, store, { lateAssignments }));
+    const away = new ApiError('STORE_UNAVAILABLE', 'on their way');
+    onLook = () => Promise.reject(away);
+    t.match(await reward('late'), { status: 503, headers: { 'retry-after': /./ } });
+    onLook = async () => undefined;
+    t.match(await reward('late'), { status: 404, body: { code: 'NO_ASSIGNMENTS_FOR_USER' } });
+    // Brought in between the look at the tables and that at the stream.
+    onLook = () => assign('late');
+    t.equal((await reward('late')).status, 200);
+    t.equal(nLooks, 3);
+    t.equal((await reward('late')).status, 409);
+    t.equal(nLooks, 3, 'nobody looks for users who have an assignment');
+  }),
+);
