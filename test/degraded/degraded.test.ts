@@ -44,7 +44,7 @@ async function testStore(t: Test, platform: Platform, scene: Scene): Promise<Row
   const round = await runRound(t, platform, {
     name: what,
     fault: faultOf(platform, name, failure),
-    isDatabaseAway,
+    store: name,
     meanwhile: () => (mayRefuse ? expectRefusals(t, platform, given) : expectNoDifference(t, platform)),
   });
   const row = await judgeRound(t, platform, { what, round, isDatabaseAway });

@@ -23,7 +23,7 @@ const settings = { max_wal_size: '32MB', min_wal_size: '32MB', wal_keep_size: '0
 const disk = mountDisk();
 if (disk === undefined) {
   const reason = 'a tmpfs cannot be mounted here (root on Linux alone may)';
-  console.warn(`NOT TESTED: a full disk under Postgres, as ${reason}`);
+  console.warn(`NOT TESTED ON A FULL DISK: Postgres, as ${reason}`);
   t.test('a full disk under Postgres', { skip: reason }, () => undefined);
 } else {
   t.teardown(() => unmountDisk(disk));

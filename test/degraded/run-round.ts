@@ -3,7 +3,7 @@ import { abExperiment } from '../processes/start-platform.ts';
 import type { Fault } from './faults.ts';
 import { type LoadReport, nowMs } from './load-messages.ts';
 import { letRun, untilTrue } from './moments.ts';
-import type { Platform } from './open-platform.ts';
+import { type Platform, type StoreName, storeNames } from './open-platform.ts';
 import { readMetric, readStreams } from './readings.ts';
 import { startLoad } from './start-load.ts';
 
@@ -30,8 +30,8 @@ export interface Round {
 export interface RoundOptions {
   readonly name: string;
   readonly fault: Fault;
-  /** Assignments are answered without the database: waits until both processes say so. */
-  readonly isDatabaseAway: boolean;
+  /** The one that fails: waits until both assignment processes ask it no more, where they can tell. */
+  readonly store: StoreName;
   /** What else is asked while the store is away; the round lasts until it is done. */
   readonly meanwhile: (experimentId: string) => Promise<void>;
 }
@@ -48,7 +48,7 @@ const openWithinMs = 15_000;
 
 /** Mixed load before, while and after a store is away. @throws when the breaker does not open, or the backlog does not go */
 export async function runRound(t: Test, platform: Platform, options: RoundOptions): Promise<Round> {
-  const { fault, isDatabaseAway, meanwhile } = options;
+  const { fault, store, meanwhile } = options;
   const { assignments, ingest, learner, management, manager, stores } = platform;
   const experimentId = await manager.activate(abExperiment(options.name));
   const load = await startLoad(t, {
@@ -64,9 +64,9 @@ export async function runRound(t: Test, platform: Platform, options: RoundOption
   await letRun(beforeMs);
   const failedMs = nowMs();
   await fault.begin();
-  if (isDatabaseAway)
-    await untilTrue(() => areAll(platform, 1), openWithinMs, 'both processes leave the database');
-  else await letRun(firstWaveMs);
+  // Nobody ever waits for NATS but for RECORDS, and a slow one is not away.
+  if (store === 'nats') await letRun(firstWaveMs);
+  else await untilTrue(() => areAll(platform, store, 1), openWithinMs, `both processes leave ${store}`);
   const openedMs = nowMs();
   await Promise.all([letRun(duringMs), meanwhile(experimentId)]);
   const endingMs = nowMs();
@@ -91,18 +91,25 @@ async function countFailedClaims({ assignments }: Platform): Promise<number> {
   return (await Promise.all(counts)).reduce<number>((sum, n) => sum + (n ?? 0), 0);
 }
 
-/** Is the database left (1), or asked (0), by every assignment process? */
-async function areAll({ assignments }: Platform, away: 0 | 1): Promise<boolean> {
-  const found = await Promise.all(
-    assignments.map(({ url }) => readMetric(url, 'bandit_assignment_store_away', 'store="database"')),
-  );
+const awayMetrics = {
+  postgres: ['bandit_assignment_store_away', 'store="database"'],
+  redis: ['bandit_cache_away', ''],
+  nats: ['bandit_bus_away', ''],
+} as const;
+
+/** Is the store left (1), or asked (0), by every assignment process? */
+async function areAll({ assignments }: Platform, store: StoreName, away: 0 | 1): Promise<boolean> {
+  const [name, label] = awayMetrics[store];
+  const found = await Promise.all(assignments.map(({ url }) => readMetric(url, name, label)));
   return found.every((value) => value === away);
 }
 
-export async function isDrained(platform: Platform): Promise<boolean> {
+/** Nothing waits in RECORDS or memory, and every store is asked again. */
+async function isDrained(platform: Platform): Promise<boolean> {
   const unrecorded = await Promise.all(
     platform.assignments.map(({ url }) => readMetric(url, 'bandit_assignment_unrecorded')),
   );
   const { nRecords } = await readStreams(platform.stores);
-  return nRecords === 0 && unrecorded.every((n) => n === 0) && (await areAll(platform, 0));
+  const areAsked = await Promise.all(storeNames.map((store) => areAll(platform, store, 0)));
+  return nRecords === 0 && unrecorded.every((n) => n === 0) && areAsked.every(Boolean);
 }
