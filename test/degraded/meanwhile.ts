@@ -5,7 +5,7 @@ import { ask, connections, type Request, type Seen } from './ask.ts';
 import { untilTrue } from './moments.ts';
 import type { Platform } from './open-platform.ts';
 
-/** limits.handlerTimeoutMs, and what a busy machine adds. */
+/** limits.handlerTimeoutMs; it is looked at each second, and a busy machine adds. */
 const answerWithinMs = 12_000;
 const slackMs = 1_500;
 
