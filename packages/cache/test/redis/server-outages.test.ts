@@ -136,6 +136,21 @@ t.test('this process being busy is no time-out of Redis', options, async (t) => 
   t.ok(cache.counts().timeouts - timeouts <= 10, `${cache.counts().timeouts - timeouts} of 20 timed out`);
 });
 
+t.test('a claim waits longer than a find: it decides who has what', options, async (t) => {
+  const redis = await startRedis();
+  t.teardown(() => redis.stop());
+  const proxy = await startTcpProxy({ targetPort: redis.port });
+  t.teardown(() => proxy.close());
+  const opened = openCache(t, `redis://127.0.0.1:${proxy.port}`);
+  const { cache } = opened;
+  await until(() => serves(opened), 'it serves');
+  await cache.claim('held', 'theirs', 60_000);
+  proxy.setLatencyMs(limits.cacheClaimTimeoutMs / 5);
+  t.equal(await cache.find('held'), undefined, 'not in time for a find');
+  t.equal(await cache.claim('held', 'mine', 60_000), 'theirs');
+  t.equal(await cache.claim('free', 'mine', 60_000), 'mine');
+});
+
 t.test('200 ms slow: the breaker opens, and closes when it is fast again', options, async (t) => {
   const redis = await startRedis();
   const proxy = await startTcpProxy({ targetPort: redis.port });
