@@ -186,6 +186,9 @@ export const limits = {
   recordsWatchIntervalMs: 2_000,
   /** How long whoever finds no assignment waits to hear whether one is on its way. */
   recordsLookTimeoutMs: 250,
+  /** After the database was last seen away or this slow, who cannot look expects assignments on their way: G5's 10 s, half more. */
+  lateAssignmentsMs: 15_000,
+  databaseSlowMs: 250,
 
   // Learner
   learnerPartitions: 16,

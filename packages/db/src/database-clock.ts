@@ -4,6 +4,7 @@
  * most. Between refreshes time never steps back; a step of a second or more (another server took over) is followed.
  * While the database is away the last offset stays in force.
  */
+import { limits } from '@bandit/contracts';
 import { type Kysely, sql } from 'kysely';
 import type { DatabaseLog } from './database-log.ts';
 import type { Database } from './schema.ts';
@@ -27,6 +28,8 @@ export interface DatabaseClock {
   nowMs(): number;
   /** For metrics: since the offset was measured, or since the clock was made. */
   offsetAgeMs(): number;
+  /** Since a refresh last failed, or was slow; Infinity when none was. */
+  sinceTroubleMs(): number;
   /** @throws when the database cannot be asked; the offset in force stays */
   refresh(): Promise<void>;
   close(): Promise<void>;
@@ -50,14 +53,22 @@ export function createOffsetClock(readMs: () => Promise<number>, options: Offset
   let offsetMs = startMs === undefined ? undefined : startMs - monotonicMs();
   let lastMs = Number.NEGATIVE_INFINITY;
   let measuredAtMs = monotonicMs();
+  let troubledAtMs = Number.NEGATIVE_INFINITY;
   let refreshing: Promise<void> | undefined;
 
   const refresh = () => {
-    refreshing ??= measureOffset(readMs, monotonicMs)
+    if (refreshing !== undefined) return refreshing;
+    const startedMs = monotonicMs();
+    refreshing = measureOffset(readMs, monotonicMs)
       .then((measured) => {
+        if (monotonicMs() - startedMs >= limits.databaseSlowMs) troubledAtMs = monotonicMs();
         if (offsetMs === undefined || measured < offsetMs - followStepMs) lastMs = Number.NEGATIVE_INFINITY;
         offsetMs = measured;
         measuredAtMs = monotonicMs();
+      })
+      .catch((error: unknown) => {
+        troubledAtMs = monotonicMs();
+        throw error;
       })
       .finally(() => {
         refreshing = undefined;
@@ -87,6 +98,7 @@ export function createOffsetClock(readMs: () => Promise<number>, options: Offset
       return lastMs;
     },
     offsetAgeMs: () => monotonicMs() - measuredAtMs,
+    sinceTroubleMs: () => monotonicMs() - troubledAtMs,
     refresh,
     close: async () => {
       clearInterval(timer);

@@ -37,6 +37,26 @@ t.test("time is the server's, also between refreshes and with a slow network", a
   t.equal(clock.offsetAgeMs(), 1_000);
 });
 
+t.test('it remembers when the database was last away, or slow', async (t) => {
+  const fake = fakeClocks({ serverMs: 90_000, roundTripMs: 80 });
+  let read = fake.readMs;
+  const clock = createOffsetClock(() => read(), { monotonicMs: fake.monotonicMs, pollMs: 0 });
+  await clock.refresh();
+  t.equal(clock.sinceTroubleMs(), Number.POSITIVE_INFINITY);
+  read = () => Promise.reject(new Error('away'));
+  await t.rejects(clock.refresh(), /away/);
+  fake.advance(700);
+  read = fake.readMs;
+  await clock.refresh();
+  t.equal(clock.sinceTroubleMs(), 780, '700 ms and the round trip');
+  read = () => {
+    fake.advance(400);
+    return fake.readMs();
+  };
+  await clock.refresh();
+  t.equal(clock.sinceTroubleMs(), 0);
+});
+
 t.test('a first guess holds until the first refresh succeeds', async (t) => {
   const fake = fakeClocks({ serverMs: 90_000 });
   const clock = createOffsetClock(fake.readMs, { monotonicMs: fake.monotonicMs, pollMs: 0, startMs: 70_000 });

@@ -4,9 +4,10 @@ import { ApiError, limits, type RecordStream } from '@bandit/contracts';
 export interface LateAssignments {
   /**
    * For whoever found no assignment in the database: it may be one of these. Afterwards the database says it all.
-   * While the bus is away nobody can tell, and what the database says holds.
+   * Where nobody can tell, as the bus is away or slow, they are expected for a while after the database was last away;
+   * else what the database says holds.
    *
-   * @throws ApiError STORE_UNAVAILABLE while some are on their way
+   * @throws ApiError STORE_UNAVAILABLE while some are on their way, or may be
    */
   assertNone(): Promise<void>;
 }
@@ -14,15 +15,20 @@ export interface LateAssignments {
 /**
  * Looks into RECORDS, one look at a time: callers that come during one share the next, as what they ask about may have
  * been put since it began.
+ *
+ * @param sinceTroubleMs since the database was last seen away or slow by this process
  */
-export function createLateAssignments(records: Pick<RecordStream, 'isDrained'>): LateAssignments {
+export function createLateAssignments(
+  records: Pick<RecordStream, 'isDrained'>,
+  sinceTroubleMs: () => number,
+): LateAssignments {
   let running: Promise<boolean> | undefined;
   let next: Promise<boolean> | undefined;
   const look = (): Promise<boolean> => {
     if (running === undefined) {
       running = records
         .isDrained(limits.recordsLookTimeoutMs)
-        .catch(() => true)
+        .catch(() => sinceTroubleMs() > limits.lateAssignmentsMs)
         .finally(() => {
           running = undefined;
         });

@@ -3,6 +3,7 @@ import { openKeys } from './access/open-keys.ts';
 import { assignmentSecretOf } from './assignment-secret.ts';
 import { openAssignmentIds } from './database/assignment-ids.ts';
 import { openPools } from './database/open-pools.ts';
+import { createLateAssignments } from './late-assignments.ts';
 import { openDirectory } from './open-directory.ts';
 import type { ProcessOptions } from './open-process.ts';
 import type { ProcessContext } from './process-context.ts';
@@ -13,7 +14,10 @@ const clockPollMs = 1_000;
 type Owns = ProcessContext['owns'];
 
 export interface OpenedParts {
-  readonly parts: Pick<ProcessContext, 'pools' | 'bus' | 'records' | 'ids' | 'directory' | 'keys'>;
+  readonly parts: Pick<
+    ProcessContext,
+    'pools' | 'bus' | 'records' | 'lateAssignments' | 'ids' | 'directory' | 'keys'
+  >;
   /** The pool that clock, configuration and keys are read with. */
   readonly shared: OpenedDatabase['db'];
   readonly clock: DatabaseClock;
@@ -43,5 +47,6 @@ export function openParts(options: ProcessOptions, owns: Owns): OpenedParts {
   const directory = openDirectory({ db: shared, bus, nowMs, log });
   owns('directory', directory.close);
   const keys = openKeys({ db: shared, directory, nowMs, log, owns });
-  return { parts: { pools, bus, records, ids, directory, keys }, shared, clock };
+  const lateAssignments = records && createLateAssignments(records, clock.sinceTroubleMs);
+  return { parts: { pools, bus, records, lateAssignments, ids, directory, keys }, shared, clock };
 }

@@ -8,6 +8,7 @@ import type { Registry } from 'prom-client';
 import type { LiveAssignmentIds } from './database/assignment-ids.ts';
 import type { Pools } from './database/open-pools.ts';
 import type { GeneratedSecrets } from './generated-secrets.ts';
+import type { LateAssignments } from './late-assignments.ts';
 
 /** What a service is built from: everything that the services of one process share. */
 export interface ProcessContext {
@@ -20,6 +21,8 @@ export interface ProcessContext {
   readonly bus: Bus;
   /** undefined without NATS. */
   readonly records: RecordStream | undefined;
+  /** What was answered while the database was away; undefined without NATS. */
+  readonly lateAssignments: LateAssignments | undefined;
   readonly ids: LiveAssignmentIds;
   readonly directory: Directory;
   readonly keys: ApiKeyGuard;

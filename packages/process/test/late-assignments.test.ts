@@ -1,15 +1,16 @@
+import { limits } from '@bandit/contracts';
 import { createLateAssignments } from '@bandit/process';
 import t from 'tap';
 
 /** A stream whose looks the test answers, in the order in which they began. */
-function createLooks() {
+function createLooks(sinceTroubleMs = Number.POSITIVE_INFINITY) {
   const looks: PromiseWithResolvers<boolean>[] = [];
   const isDrained = () => {
     const look = Promise.withResolvers<boolean>();
     looks.push(look);
     return look.promise;
   };
-  return { looks, late: createLateAssignments({ isDrained }) };
+  return { looks, late: createLateAssignments({ isDrained }, () => sinceTroubleMs) };
 }
 
 t.test('some are on their way: 503; none: nothing', async (t) => {
@@ -27,6 +28,13 @@ t.test('nobody can tell: what the database says holds', async () => {
   const asked = late.assertNone();
   looks[0]!.reject(new Error('the bus is away'));
   await asked;
+});
+
+t.test('nobody can tell, and the database was away a moment ago: 503', async (t) => {
+  const { looks, late } = createLooks(limits.lateAssignmentsMs);
+  const asked = late.assertNone();
+  looks[0]!.reject(new Error('too late'));
+  await t.rejects(asked, { code: 'STORE_UNAVAILABLE' });
 });
 
 t.test('who comes during a look shares the next: what it asks about may have been put since', async (t) => {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { getPrincipal } from '@bandit/auth';
-import { createLateAssignments, type ProcessContext } from '@bandit/process';
+import type { ProcessContext } from '@bandit/process';
 import { createAcceptMetrics } from './accept/accept-metrics.ts';
 import { createAcceptRuntime } from './accept/accept-runtime.ts';
 import { buildApp } from './build-app.ts';
@@ -40,7 +40,7 @@ function openLearner({
 }
 
 async function openAccept(context: ProcessContext): Promise<void> {
-  const { app, config, pools, bus, records, ids, directory, keys, nowMs, registry, owns } = context;
+  const { app, config, pools, bus, ids, directory, keys, nowMs, registry, owns } = context;
   const accept = createAcceptRuntime({
     db: pools.open('accept'),
     bus,
@@ -51,7 +51,7 @@ async function openAccept(context: ProcessContext): Promise<void> {
     randomBytes,
     retentionMs: config.retentionMs,
     metrics: createAcceptMetrics(registry),
-    lateAssignments: records && createLateAssignments(records),
+    lateAssignments: context.lateAssignments,
   });
   owns('ingest', accept.close);
   const access = {

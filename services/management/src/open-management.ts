@@ -1,13 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { makeApiKey } from '@bandit/auth';
 import { createRng } from '@bandit/core';
-import {
-  createLateAssignments,
-  createRetentionTask,
-  openSessions,
-  type ProcessContext,
-  startUpkeep,
-} from '@bandit/process';
+import { createRetentionTask, openSessions, type ProcessContext, startUpkeep } from '@bandit/process';
 import { buildApp } from './build-app.ts';
 import { createAccess } from './create-access.ts';
 import type { ManagementDeps } from './management-deps.ts';
@@ -16,8 +10,7 @@ import { connectAi } from './variants/connect-ai.ts';
 
 /** Experiments, funnels, results, people and keys; with an AI provider where one is configured. */
 export async function openManagement(context: ProcessContext): Promise<ManagementDeps> {
-  const { app, config, pools, bus, records, ids, directory, keys, nowMs, registry, log, owns, onStart } =
-    context;
+  const { app, config, pools, bus, ids, directory, keys, nowMs, registry, log, owns, onStart } = context;
   const environment = config.isProduction ? 'live' : 'test';
   const rng = createRng(randomBytes(8).readBigUInt64LE());
   const db = pools.open('management');
@@ -32,7 +25,7 @@ export async function openManagement(context: ProcessContext): Promise<Managemen
     access: createAccess(keys, await openSessions(context)),
     makeApiKey: () => makeApiKey(environment, randomBytes),
     signAssignment: ids.sign,
-    lateAssignments: records && createLateAssignments(records),
+    lateAssignments: context.lateAssignments,
     platformToken: config.platformToken,
     ai,
   };
