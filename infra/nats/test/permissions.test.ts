@@ -40,6 +40,7 @@ async function openClients(t: Test): Promise<(user: User) => Promise<NatsConnect
 const published = {
   'state.exp_1': ['learner'],
   'config.cmp_1': ['management'],
+  'erased.cmp_1': ['management'],
   'wake.3': ['assignment', 'ingest', 'management'],
   'learner.refresh': ['management'],
   'events.cmp_1': ['learner'],
@@ -62,6 +63,7 @@ const published = {
 const subscribed = {
   'state.*': ['assignment'],
   'config.*': ['assignment', 'ingest', 'learner', 'management'],
+  'erased.*': ['assignment'],
   'wake.*': ['learner'],
   'learner.refresh': ['learner'],
   'events.*': ['reader'],

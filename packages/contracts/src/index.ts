@@ -21,6 +21,7 @@ export * from './schemas/funnel.ts';
 export * from './schemas/member.ts';
 export * from './schemas/primitives.ts';
 export * from './schemas/results.ts';
+export * from './schemas/subject.ts';
 export * from './schemas/treatment.ts';
 export * from './snapshot.ts';
 export * from './subjects.ts';

@@ -243,6 +243,8 @@ export const limits = {
   erasedSliceUsersMax: 2_000,
   /** Rows of a user that one transaction of an erasure changes; each keeps learning waiting. */
   erasurePageRowsMax: 2_000,
+  /** Treatments whose client-made identities one transaction of an erasure looks for. */
+  erasureTreatmentsPerPageMax: 500,
   /** Experiments named in one message about an erased user. */
   erasedExperimentsPerMessageMax: 1_000,
   /** How long an erasure waits for what was being written or learned, before it asks to be asked again. */

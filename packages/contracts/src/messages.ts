@@ -19,5 +19,13 @@ export const configMessageSchema = Type.Object({
 });
 export type ConfigMessage = Static<typeof configMessageSchema>;
 
+/** What processes and the shared cache hold of an end user's assignments in these experiments has to go. */
+export const erasedMessageSchema = Type.Object({
+  companyId: Type.String(),
+  userId: Type.String(),
+  experimentIds: Type.Array(Type.String()),
+});
+export type ErasedMessage = Static<typeof erasedMessageSchema>;
+
 export const wakeMessageSchema = Type.Object({ partition: Type.Integer({ minimum: 0 }) });
 export type WakeMessage = Static<typeof wakeMessageSchema>;

@@ -6,6 +6,9 @@ export const subjects = {
   /** Management to all: a company's configuration version moved. */
   config: (companyId: string) => `config.${companyId}`,
   configAll: 'config.*',
+  /** Management to assignment: an end user was erased. */
+  erased: (companyId: string) => `erased.${companyId}`,
+  erasedAll: 'erased.*',
   /** Whoever committed facts to the learner of that partition: look now. Nothing depends on its arrival. */
   wake: (partition: number) => `wake.${partition}`,
   wakeAll: 'wake.*',

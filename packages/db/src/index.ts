@@ -13,6 +13,7 @@ export * from './open-database.ts';
 export * from './partition-of-experiment.ts';
 export * from './queries/assignments/index.ts';
 export * from './queries/directory/index.ts';
+export * from './queries/erasure/index.ts';
 export * from './queries/events/index.ts';
 export * from './queries/learner/index.ts';
 export * from './queries/mac-keys/index.ts';

@@ -1,7 +1,6 @@
 /**
- * Kysely's view of the migrations, one interface per table. What comes back from the driver: int8 and numeric are
- * numbers, timestamptz is a Date, date is the text YYYY-MM-DD, bytea is a Buffer, jsonb is parsed. jsonb is written
- * as JSON text (an array handed over as it is would become a Postgres array).
+ * Kysely's view of the migrations, one interface per table. What comes back from the driver: int8 and numeric are numbers,
+ * timestamptz is a Date, date is the text YYYY-MM-DD, bytea is a Buffer, jsonb is parsed. jsonb is written as JSON text.
  */
 import type {
   Algorithm,
@@ -13,6 +12,7 @@ import type {
   MemberRole,
 } from '@bandit/contracts';
 import type { ColumnType, Generated, Insertable, Selectable, Updateable } from 'kysely';
+import type { ErasedSubjectsTable } from './queries/erasure/erased-subjects-table.ts';
 
 /** A number that the database fills in when it is not given. */
 type Counter = Generated<number>;
@@ -338,6 +338,9 @@ export interface ExperimentBasesTable {
   version: number;
   last_swap: number;
   state: Bytes;
+  /** Where it was sealed for an erasure. */
+  through_batch: number | null;
+  n_seals: Generated<number>;
 }
 
 /** Facts that retention dropped. */
@@ -388,6 +391,7 @@ export interface Database {
   /** `treatment_days` as it was at the base. */
   base_days: TreatmentDaysTable;
   dropped_facts: DroppedFactsTable;
+  erased_subjects: ErasedSubjectsTable;
   variant_requests: VariantRequestsTable;
 }
 

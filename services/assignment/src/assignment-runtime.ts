@@ -11,9 +11,10 @@ import {
   withDeadline,
 } from '@bandit/contracts';
 import type { Rng } from '@bandit/core';
-import { listServingStates, loadServingState, type OpenedDatabase } from '@bandit/db';
+import { listErasedSubjects, listServingStates, loadServingState, type OpenedDatabase } from '@bandit/db';
 import type { Registry } from 'prom-client';
 import { Assigner } from './assign/assigner.ts';
+import { ErasedSubjects } from './erased/erased-subjects.ts';
 import { createHotState, type HotState, type HotStateLog } from './hot-state/hot-state.ts';
 import { createAssignmentCounts } from './metrics/assignment-counts.ts';
 import { registerMetrics } from './metrics/register-metrics.ts';
@@ -60,6 +61,7 @@ export interface AssignmentRuntime {
   readonly assigner: Assigner;
   readonly hotState: HotState;
   readonly recorder: Recorder;
+  readonly erased: ErasedSubjects;
   /** Loads the learned states and follows them. */
   start(): Promise<void>;
   /** True once the learned states were listed. */
@@ -92,7 +94,9 @@ export function createAssignmentRuntime(deps: AssignmentRuntimeDeps): Assignment
     makeNonce: () => deps.randomBytes(nonceBytes),
     findExperiment: directory.findExperiment,
     reloadConfiguration: directory.poll,
+    isErased: (...of) => erased.isErased(...of),
   });
+  const erased = createErasedSubjects(deps, assigner);
   const handler = createRecordsHandler({
     ids: deps.ids,
     recorder,
@@ -104,6 +108,7 @@ export function createAssignmentRuntime(deps: AssignmentRuntimeDeps): Assignment
     assigner,
     hotState,
     recorder,
+    erased,
     async start() {
       // Not waited for: the bus may be away for as long as it likes.
       draining = deps.records
@@ -112,7 +117,7 @@ export function createAssignmentRuntime(deps: AssignmentRuntimeDeps): Assignment
           deps.log.error({ err: error }, 'the records of other processes are not brought in by this one');
           return undefined;
         });
-      await hotState.start();
+      await Promise.all([erased.start(), hotState.start()]);
     },
     isReady: () => hotState.isReady(),
     async close() {
@@ -120,7 +125,7 @@ export function createAssignmentRuntime(deps: AssignmentRuntimeDeps): Assignment
       await withDeadline(stopping ?? Promise.resolve(), lastRecordsMs, 'the last records').catch(
         () => undefined,
       );
-      await hotState.close();
+      await Promise.all([erased.close(), hotState.close()]);
       await recorder.close();
     },
   };
@@ -129,10 +134,21 @@ export function createAssignmentRuntime(deps: AssignmentRuntimeDeps): Assignment
 const nonceBytes = 16;
 const lastRecordsMs = limits.shutdownTimeoutMs / 5;
 
+function createErasedSubjects(deps: AssignmentRuntimeDeps, assigner: Assigner): ErasedSubjects {
+  return new ErasedSubjects({
+    list: (sinceMs, limit) => listErasedSubjects(deps.db, sinceMs, limit),
+    hashSubject: deps.ids.hashSubject,
+    subscribe: (handler) => deps.bus.subscribe(subjects.erasedAll, (_, payload) => handler(payload)),
+    onErased: ({ companyId, experimentIds, userId }) => assigner.forget(companyId, experimentIds, userId),
+    onNew: (isNew, companyIds) => assigner.forgetEach(companyIds, isNew),
+    pollMs: deps.statePollMs ?? limits.statePollMs,
+  });
+}
+
 function createRecorder(deps: AssignmentRuntimeDeps): Recorder {
   const { directory } = deps;
   return new Recorder({
-    store: deps.store ?? createAssignmentStore(deps.db),
+    store: deps.store ?? createAssignmentStore(deps.db, deps.ids.hashSubject),
     records: deps.records,
     configuration: {
       reloadConfiguration: directory.poll,

@@ -1,9 +1,10 @@
 import type { TestDatabase } from '@bandit/db/testing';
 import { type AssignmentStore, createAssignmentStore } from '../src/index.ts';
+import { ids } from './harness.ts';
 
 /** The real database, as far as recording needs it, behind a switch. */
 export function createStoreSwitch(db: TestDatabase['db']) {
-  const real = createAssignmentStore(db);
+  const real = createAssignmentStore(db, ids.hashSubject);
   let isAway = false;
   let gate: Promise<void> | undefined;
   let losesAnswers = false;
@@ -20,6 +21,7 @@ export function createStoreSwitch(db: TestDatabase['db']) {
     insertAssignments: behind(real.insertAssignments),
     insertSuperseded: behind(real.insertSuperseded),
     findCurrentAssignments: behind(real.findCurrentAssignments),
+    findErased: behind(real.findErased),
     findRecordedNonces: behind(real.findRecordedNonces),
     probe: behind(real.probe),
   };

@@ -10,6 +10,7 @@ import { registerFunnels } from './funnels/register-funnels.ts';
 import type { ManagementDeps } from './management-deps.ts';
 import { registerMembers } from './members/register-members.ts';
 import { registerResults } from './results/register-results.ts';
+import { registerSubjects } from './subjects/register-subjects.ts';
 import { registerVariants } from './variants/register-variants.ts';
 
 /** A feature's routes; each folder has one. */
@@ -24,6 +25,7 @@ const features: readonly Feature[] = [
   registerFunnels,
   registerMembers,
   registerResults,
+  registerSubjects,
   registerVariants,
 ];
 

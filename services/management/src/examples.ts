@@ -39,6 +39,16 @@ export const funnelExample = {
 
 export const memberExample = { id: 'mbr_abc123', email: 'ada@example.com', role: 'member', createdAt };
 
+export const erasureReceiptExample = {
+  subject: '5f0c9c3d8be1f3c6a1b3ce0f4f2d6f1a0e0f7c5a9d1e4b2c8a7f6e5d4c3b2a19',
+  erasedAt: createdAt,
+  erased: { assignments: 3, currentAssignments: 2, events: 5, eventKeys: 1, funnelRewards: 1 },
+  remains: [
+    { where: 'EVENTS stream', what: 'events that were published before', until: '2026-01-22T10:00:00.000Z' },
+    { where: 'backups', what: 'whatever was there when they were made', until: null },
+  ],
+};
+
 export const apiKeyExample = {
   id: 'key_abc123',
   name: 'Web shop',

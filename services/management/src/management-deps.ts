@@ -22,6 +22,10 @@ export interface ManagementDeps {
   readonly signAssignment: (assignment: StoredAssignment) => string;
   /** What was answered while the database was away; left out where the database is always asked first. */
   readonly lateAssignments?: LateAssignments | undefined;
+  /** Keyed hash of an end user (auth's codec). */
+  readonly hashSubject: (companyId: string, userId: string) => Uint8Array;
+  /** True where events also go to a stream, and assignments to a cache that processes share. */
+  readonly hasSharedStores?: boolean | undefined;
   /** Lets the operator create companies; undefined or empty: nobody can. */
   readonly platformToken: string | undefined;
   /** What `connectAi` made; left out when no provider is configured. */

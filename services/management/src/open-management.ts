@@ -10,7 +10,8 @@ import { connectAi } from './variants/connect-ai.ts';
 
 /** Experiments, funnels, results, people and keys; with an AI provider where one is configured. */
 export async function openManagement(context: ProcessContext): Promise<ManagementDeps> {
-  const { app, config, pools, bus, ids, directory, keys, nowMs, registry, log, owns, onStart } = context;
+  const { app, config, pools, bus, records, ids, directory, keys, nowMs, registry, log, owns, onStart } =
+    context;
   const environment = config.isProduction ? 'live' : 'test';
   const rng = createRng(randomBytes(8).readBigUInt64LE());
   const db = pools.open('management');
@@ -25,6 +26,8 @@ export async function openManagement(context: ProcessContext): Promise<Managemen
     access: createAccess(keys, await openSessions(context)),
     makeApiKey: () => makeApiKey(environment, randomBytes),
     signAssignment: ids.sign,
+    hashSubject: ids.hashSubject,
+    hasSharedStores: records !== undefined,
     lateAssignments: context.lateAssignments,
     platformToken: config.platformToken,
     ai,

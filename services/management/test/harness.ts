@@ -80,6 +80,7 @@ export async function createHarness(
     access: accessOf(appDb, nowMs),
     makeApiKey: () => makeApiKey('test', randomBytes),
     signAssignment: codec.sign,
+    hashSubject: codec.hashSubject,
     platformToken,
     ...change,
   };

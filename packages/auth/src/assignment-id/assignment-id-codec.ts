@@ -2,6 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { type AssignmentFields, idPrefixes } from '@bandit/contracts';
 import { createMac, macBytes } from './create-mac.ts';
 import { decodeFields, encodeFields, fieldBytesMax, readMacKeyId } from './field-bytes.ts';
+import { createSubjectHash } from './hash-subject.ts';
 import type { MacKey } from './mac-keys.ts';
 
 const prefix = `${idPrefixes.assignment}_`;
@@ -14,20 +15,28 @@ export interface AssignmentIdCodec {
   sign(fields: AssignmentFields): string;
   /** undefined for whatever does not verify; never throws. One id has one spelling. */
   verify(id: string): AssignmentFields | undefined;
+  /** Keyed hash of an end user, 32 bytes, the same whichever key signs. */
+  hashSubject(companyId: string, userId: string): Uint8Array;
 }
 
 /**
  * Ids that prove themselves: `asgn_` + base64url(fields, HMAC-SHA-256 of them cut to 16 bytes). An event can be accepted
  * with nothing but its id, and an assignment that never reached the database can be restored from it.
  *
- * @param keys newest first, at least one: the first signs, all verify
+ * @param keys at least one: the first signs, all verify
+ * @param oldest of them; left out: the last
  */
-export function createAssignmentIdCodec(keys: readonly MacKey[]): AssignmentIdCodec {
+export function createAssignmentIdCodec(
+  keys: readonly MacKey[],
+  oldest: MacKey | undefined = keys.at(-1),
+): AssignmentIdCodec {
   const [current] = keys;
-  if (current === undefined) throw new Error('assignment ids need at least one MAC key');
+  if (current === undefined || oldest === undefined)
+    throw new Error('assignment ids need at least one MAC key');
   const byId = new Map(keys.map(({ id, key }) => [id, createMac(key, fieldBytesMax)]));
   return {
     currentKeyId: current.id,
+    hashSubject: createSubjectHash(oldest),
     sign: (fields) => {
       const mac = byId.get(fields.macKeyId);
       if (mac === undefined) throw new Error(`the MAC key ${fields.macKeyId} of an assignment is not there`);

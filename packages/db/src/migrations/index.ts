@@ -9,6 +9,7 @@ import * as recordAssignments from './0007-record-assignments.ts';
 import * as retention from './0008-retention.ts';
 import * as eraser from './0009-roles.ts';
 import * as schemaVersion from './0010-schema-version.ts';
+import * as erasure from './0011-erasure.ts';
 
 /** In order of their names; a shipped one is never edited, only followed by another. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -22,4 +23,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0008-retention': retention,
   '0009-roles': eraser,
   '0010-schema-version': schemaVersion,
+  '0011-erasure': erasure,
 };

@@ -32,8 +32,12 @@ export function openAssignmentIds(options: AssignmentIdsOptions): LiveAssignment
   const load = async (): Promise<boolean> => {
     const stored = await loadMacKeys(db);
     if (stored.length === 0) return false;
-    const keys = inOrderOfUse(stored, nowMs());
-    codec = createAssignmentIdCodec(keys.map((row) => unwrapMacKey(row.id, row.wrapped, secret)));
+    const keys = inOrderOfUse(stored, nowMs()).map((row) => unwrapMacKey(row.id, row.wrapped, secret));
+    const oldest = stored.at(-1)?.id;
+    codec = createAssignmentIdCodec(
+      keys,
+      keys.find(({ id }) => id === oldest),
+    );
     return true;
   };
   /** Says once that keys cannot be read. */
@@ -61,6 +65,7 @@ export function openAssignmentIds(options: AssignmentIdsOptions): LiveAssignment
     },
     sign: (fields) => held().sign(fields),
     verify: (id) => held().verify(id),
+    hashSubject: (companyId, userId) => held().hashSubject(companyId, userId),
   };
 }
 

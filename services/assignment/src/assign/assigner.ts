@@ -40,6 +40,8 @@ export interface AssignerDeps {
   /** Brings the configuration up to date. Never rejects. */
   reloadConfiguration(): Promise<void>;
   counts: AssignmentCounts;
+  /** Was the user erased after an assignment of then? */
+  isErased(companyId: string, userId: string, assignedAtMs: number): boolean;
   stickyEntriesMax?: number;
 }
 
@@ -87,7 +89,8 @@ export class Assigner {
   /** The database has decided about an assignment that some process answered without it: caches say so too. */
   correct(row: NewAssignment, outcome: LateOutcome): void {
     const experiment = this.#deps.findExperiment(row.companyId, row.experimentId);
-    if (!experiment || outcome.kind === 'refused' || !row.isSticky) return;
+    if (!experiment || !row.isSticky) return;
+    if (outcome.kind === 'refused' || outcome.kind === 'erased') return;
     const { ids, nowMs } = this.#deps;
     const fields = outcome.kind === 'held' ? outcome.by : row;
     const stands = toKnownAssignment(ids.sign(fields), fields, experiment, 'settled');
@@ -97,6 +100,19 @@ export class Assigner {
     if (known?.standing === 'settled' && known.assignmentId !== stands.assignmentId) return;
     if (known) this.#users.remember(user, stands);
     this.#users.share(user, stands);
+  }
+
+  /** An end user was erased: what is known of the assignments goes, here and in the shared cache. Never rejects. */
+  forget(companyId: string, experimentIds: readonly string[], userId: string): Promise<void> {
+    return this.#users.forget(companyId, experimentIds, userId);
+  }
+
+  /** As `forget`, of whoever is known here and named by `isMeant`. */
+  forgetEach(
+    companyIds: readonly string[],
+    isMeant: (companyId: string, userId: string) => boolean,
+  ): Promise<void> {
+    return this.#users.forgetEach(companyIds, isMeant);
   }
 
   async #findOrDecide(request: AssignmentRequest): Promise<KnownAssignment> {
@@ -187,10 +203,13 @@ export class Assigner {
         const away = { ...outcome, isSent: outcome.isSent || isClaimed };
         return this.#decideAway(current, row, away, policy);
       }
-      if (outcome.kind === 'again') continue;
+      // An erased user who asks again is another subject, with a decision of after the erasure.
+      if (outcome.kind === 'again' || outcome.kind === 'erased') continue;
       const held = this.#toHeld(current, outcome);
       const verdict = this.#judge(current, held);
-      if (verdict === 'valid') return this.#remember(current, held, 'held');
+      const { companyId } = current.experiment;
+      const isErased = this.#deps.isErased(companyId, current.userId, outcome.by.assignedAtMs);
+      if (verdict === 'valid' && !isErased) return this.#remember(current, held, 'held');
       dropped = verdict === 'removed' ? outcome.by.nonce : undefined;
       if (verdict === 'unknown') current = await this.#reload(current);
     }
@@ -246,6 +265,11 @@ export class Assigner {
   /** The database is back and has decided about an assignment that was answered without it. */
   #settle(request: AssignmentRequest, own: KnownAssignment, outcome: LateOutcome): void {
     if (outcome.kind === 'refused' || !this.#users.isLatest(request, own)) return;
+    if (outcome.kind === 'erased') {
+      const { experiment, userId } = request;
+      void this.#users.forget(experiment.companyId, [experiment.id], userId);
+      return;
+    }
     if (outcome.kind === 'recorded') own.standing = 'settled';
     const stands = outcome.kind === 'recorded' ? own : this.#toHeld(request, outcome);
     this.#users.remember(request, stands);

@@ -32,6 +32,18 @@ export async function claimInCache(
   return undefined;
 }
 
+/** All places that hold something of a user's key, as far as they lead from one to the next. */
+export async function findChainOfKeys(cache: Pick<AssignmentCache, 'find'>, key: string): Promise<string[]> {
+  const keys = [key];
+  for (let place = key; keys.length <= limits.claimAttemptsMax; ) {
+    const value = await cache.find(place);
+    if (value === undefined) break;
+    place = keyAfter(key, parseCachedValue(value).assignmentId);
+    keys.push(place);
+  }
+  return keys;
+}
+
 /** Another prefix than any user's key has; the hash keeps it short. */
 const keyAfter = (key: string, assignmentId: string) =>
   `after:${createHash('sha256').update(assignmentId).digest('base64url')}:${key}`;

@@ -3,12 +3,14 @@
  * the cache that processes share. The assigner writes and reads both. Neither is the truth: both may be dropped at any
  * moment, and a crash loses nothing.
  */
+
+import { setImmediate } from 'node:timers/promises';
 import type { AssignmentIdCodec } from '@bandit/auth';
-import { type AssignmentCache, assignmentCacheKey, type ExperimentSnapshot } from '@bandit/contracts';
+import { type AssignmentCache, assignmentCacheKey, type ExperimentSnapshot, limits } from '@bandit/contracts';
 import { LRUCache } from 'lru-cache';
 import type { AssignmentCounts } from '../metrics/assignment-counts.ts';
 import { parseCachedValue, toCachedValue } from './cached-value.ts';
-import { claimInCache } from './claim-in-cache.ts';
+import { claimInCache, findChainOfKeys } from './claim-in-cache.ts';
 import { judge, type KnownAssignment, toKnownAssignment } from './known-assignment.ts';
 
 export interface KnownUsersDeps {
@@ -19,6 +21,9 @@ export interface KnownUsersDeps {
   counts: Pick<AssignmentCounts, 'claims'>;
   entriesMax: number;
   nowMs(): number;
+  findExperiment(companyId: string, experimentId: string): ExperimentSnapshot | undefined;
+  /** Was the user erased after an assignment of then? */
+  isErased(companyId: string, userId: string, assignedAtMs: number): boolean;
 }
 
 /** A user of an experiment. */
@@ -60,6 +65,34 @@ export class KnownUsers {
     if (leftMs > 0) this.#deps.cache.put(cacheKey(user), toCachedValue(known), leftMs);
   }
 
+  /** In this process, and in the shared cache. Never rejects: what stays there is not believed. */
+  async forget(companyId: string, experimentIds: readonly string[], userId: string): Promise<void> {
+    for (const experimentId of experimentIds) {
+      this.#sticky.delete(`${experimentId}:${userId}`);
+      const { cache } = this.#deps;
+      const key = assignmentCacheKey(companyId, experimentId, userId);
+      await findChainOfKeys(cache, key)
+        .then((keys) => cache.remove(keys))
+        .catch(() => undefined);
+    }
+  }
+
+  /** As `forget`, of all users of these companies that `isMeant` names; in slices. */
+  async forgetEach(
+    companyIds: readonly string[],
+    isMeant: (companyId: string, userId: string) => boolean,
+  ): Promise<void> {
+    let nSeen = 0;
+    for (const key of [...this.#sticky.keys()]) {
+      if (++nSeen % limits.erasedSliceUsersMax === 0) await setImmediate();
+      const colon = key.indexOf(':');
+      const [experimentId, userId] = [key.slice(0, colon), key.slice(colon + 1)];
+      const companyId = companyIds.find((id) => this.#deps.findExperiment(id, experimentId) !== undefined);
+      if (companyId !== undefined && isMeant(companyId, userId))
+        await this.forget(companyId, [experimentId], userId);
+    }
+  }
+
   /** False when this process has given the user another one since. */
   isLatest(user: ExperimentUser, own: KnownAssignment): boolean {
     const known = this.get(user);
@@ -95,6 +128,7 @@ export class KnownUsers {
     const fields = this.#deps.ids.verify(assignmentId);
     if (!fields || fields.companyId !== experiment.companyId) return undefined;
     if (fields.experimentId !== experiment.id || fields.userId !== userId) return undefined;
+    if (this.#deps.isErased(experiment.companyId, userId, fields.assignedAtMs)) return undefined;
     return toKnownAssignment(assignmentId, fields, experiment, standing);
   }
 }

@@ -6,6 +6,8 @@ export type CommitOutcome =
   | { readonly kind: 'recorded' }
   /** The user's current assignment is another one. */
   | { readonly kind: 'held'; readonly by: CurrentAssignment }
+  /** The user was erased after it was made: never recorded. */
+  | { readonly kind: 'erased' }
   /** What stood in the way is gone by now. */
   | { readonly kind: 'again' };
 
@@ -24,10 +26,13 @@ export async function commitGroup(
   const recorded = await store.insertAssignments(firstOfEachUser(rows));
   const undecided = rows.filter((row) => !recorded.has(hex(row.nonce)));
   if (undecided.length === 0) return rows.map(() => recordedOutcome);
+  const erasedPlaces = await store.findErased(undecided);
+  const erased = new Set(undecided.filter((_, place) => erasedPlaces.has(place)));
   const heldBy = await findHeld(store, undecided);
   const unsticky = undecided.filter((row) => !row.isSticky);
   const earlier = unsticky.length > 0 ? await store.findRecordedNonces(unsticky) : new Set<string>();
   return rows.map((row) => {
+    if (erased.has(row)) return { kind: 'erased' };
     if (recorded.has(hex(row.nonce)) || earlier.has(hex(row.nonce))) return recordedOutcome;
     return outcomeOf(row, heldBy(row));
   });

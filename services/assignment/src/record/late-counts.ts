@@ -8,10 +8,12 @@ export interface LateCounts {
   readonly fromRecords: OutcomeCounts;
 }
 
-/** `recorded`: on record now, or already; `held`: the user's assignment is another one; `refused`: can never be. */
-export type OutcomeCounts = Record<'recorded' | 'held' | 'refused', number>;
+/**
+ * `recorded`: on record now, or already; `held`: the user's assignment is another one; `refused`: can never be;
+ * `erased`: its user was erased since. */
+export type OutcomeCounts = Record<'recorded' | 'held' | 'refused' | 'erased', number>;
 
 export function createLateCounts(): LateCounts {
-  const zeros = () => ({ recorded: 0, held: 0, refused: 0 });
+  const zeros = () => ({ recorded: 0, held: 0, refused: 0, erased: 0 });
   return { puts: { kept: 0, failed: 0 }, fromMemory: zeros(), fromRecords: zeros() };
 }

@@ -79,6 +79,9 @@ function createFakeStore() {
     async findRecordedNonces(rows) {
       return new Set(rows.map(({ nonce }) => hex(nonce)).filter((nonce) => recorded.has(nonce)));
     },
+    async findErased() {
+      return new Set();
+    },
     async probe() {
       nProbes++;
       await answer();

@@ -3,7 +3,7 @@ import type { AcceptItem, AcceptVerdict, StoredAssignment, Triplet } from '@band
 import { answerEvent, commitError, duplicateError } from './answer-event.ts';
 import { checkEventSize } from './check-event-size.ts';
 import { type ConfirmDeps, confirmSubjects } from './confirm-subjects.ts';
-import { type AssignmentIds, type EventSubject, identifyEvent } from './identify-event.ts';
+import { type AssignmentIds, type EventSubject, identifyEvent, unknownAssignment } from './identify-event.ts';
 import { makeAcceptItem, makesTrial } from './make-accept-item.ts';
 
 export interface AcceptPassDeps extends ConfirmDeps {
@@ -109,9 +109,11 @@ async function acceptPass(
     results[one.index] = { error: expiredError() };
     return false;
   });
-  const items = live.map(({ one, known }) =>
-    makeAcceptItem(companyId, one.event, one.subject, known, deps.randomBytes(16), deps.ids.currentKeyId),
-  );
+  const items = live.map(({ one, known }) => {
+    const random = deps.randomBytes(16);
+    const item = makeAcceptItem(companyId, one.event, one.subject, known, random, deps.ids.currentKeyId);
+    return { ...item, subject: deps.ids.hashSubject(companyId, item.userId) };
+  });
   const settled = await deps
     .submit(items)
     .catch((reason: unknown) => items.map(() => ({ status: 'rejected', reason }) as const));
@@ -128,6 +130,7 @@ function toResult(
 ): AcceptResult {
   if (settled.status === 'rejected') return { error: commitError(settled.reason) };
   const verdict = settled.value;
+  if (verdict.isErased) return { error: unknownAssignment() };
   if (!verdict.isWon) return { error: duplicateError(one.event, verdict) };
   const assignment = known ?? clientTrial(item, verdict);
   const assignmentId = one.event.assignmentId ?? (assignment && ids.sign(assignment));

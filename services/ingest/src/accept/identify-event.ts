@@ -8,6 +8,8 @@ export interface AssignmentIds {
   sign(assignment: StoredAssignment): string;
   /** The key that signs today's ids. */
   readonly currentKeyId: string;
+  /** Keyed hash of an end user. */
+  hashSubject(companyId: string, userId: string): Uint8Array;
 }
 
 export type FindExperiment = (companyId: string, experimentId: string) => ExperimentSnapshot | undefined;
@@ -30,7 +32,7 @@ export function identifyEvent(deps: IdentifyDeps, companyId: string, event: Trac
     return { kind: 'triplet', triplet: checkTriplet(deps.findExperiment, companyId, event) };
   const assignment = deps.ids.verify(event.assignmentId);
   if (assignment === undefined || assignment.companyId !== companyId) {
-    throw new ApiError('ASSIGNMENT_NOT_FOUND', 'assignmentId is not an assignment of this company');
+    throw unknownAssignment();
   }
   for (const field of tripletFields) {
     if (event[field] !== undefined && event[field] !== assignment[field]) {
@@ -41,6 +43,11 @@ export function identifyEvent(deps: IdentifyDeps, companyId: string, event: Trac
     }
   }
   return { kind: 'signed', assignment };
+}
+
+/** Also of a user who was erased: byte for byte the same. */
+export function unknownAssignment(): ApiError {
+  return new ApiError('ASSIGNMENT_NOT_FOUND', 'assignmentId is not an assignment of this company');
 }
 
 function checkTriplet(findExperiment: FindExperiment, companyId: string, event: TrackEvent): Triplet {

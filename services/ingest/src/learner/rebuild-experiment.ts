@@ -2,7 +2,7 @@
  * Rebuilds an experiment from its recorded history, through the same fold as the facts went the first time: the same
  * slices of the same chunks, and the same trained networks between them. Built aside and in pages; only at the end is
  * the partition held, for what came meanwhile and the swap. A crash leaves rows under the rebuild's token, which a
- * learner drops a day later. Where retention has dropped facts it begins at the base that was kept of them.
+ * learner drops a day later. Where retention has dropped facts, or an erasure contexts, it begins at the base kept of them.
  */
 
 import { ApiError, limits } from '@bandit/contracts';
@@ -17,6 +17,7 @@ import {
   findPageEnd,
   findRebuildBase,
   findServingOfState,
+  isBaseMoved,
   type LearnerExperiment,
   listFolds,
   listSwaps,
@@ -30,7 +31,6 @@ import {
   putOutcomes,
   type RebuildBase,
   type RecordedFold,
-  readBaseBatch,
   readFacts,
   readStanding,
   swapRebuilt,
@@ -52,10 +52,10 @@ export interface RebuildDeps {
 
 /** Looks at the partition at most this often in a row: by then little is left to fold while it is held. */
 const roundsBeforeLock = 4;
-/** A newer base is taken once a month: a rebuild meets it once at most. */
-const triesMax = 3;
+/** A newer base is taken once a month, and at an erasure; from it, less is left to replay each time. */
+const triesMax = 10;
 
-/** Retention took a newer base while the rebuild ran: what it began from may be gone in part. */
+/** A newer base was taken while the rebuild ran: what it began from may be gone in part. */
 class BaseMovedError extends Error {}
 
 /** @throws ApiError EXPERIMENT_NOT_FOUND; else whatever the database throws: nothing was changed then */
@@ -86,8 +86,8 @@ async function rebuildOnce(deps: RebuildDeps, experiment: LearnerExperiment): Pr
     await catchUp(deps, replay);
     return await deps.db.transaction().execute(async (trx) => {
       const standing = await readStanding(trx, experiment.partition, true);
-      if ((await readBaseBatch(trx, experiment.partition)) !== (base?.throughBatch ?? -1))
-        throw new BaseMovedError('retention took a newer base');
+      if (await isBaseMoved(trx, experiment.partition, experiment, base))
+        throw new BaseMovedError('retention or an erasure took a newer base');
       await replayThrough(trx, replay, standing, deps.pause);
       return swapIn(trx, replay);
     });

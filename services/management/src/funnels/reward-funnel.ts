@@ -1,6 +1,7 @@
 import { ApiError, type Bus, type FunnelReward, makeId, subjects, type WakeMessage } from '@bandit/contracts';
 import {
   type Database,
+  findErasedSubjects,
   findFunnel,
   funnelEventKey,
   insertFunnelReward,
@@ -21,6 +22,8 @@ export interface RewardDeps {
   readonly db: Kysely<Database>;
   readonly bus: Pick<Bus, 'publish'>;
   readonly randomBytes: (nBytes: number) => Uint8Array;
+  /** Keyed hash of an end user (auth's codec). */
+  readonly hashSubject: (companyId: string, userId: string) => Uint8Array;
   /** Of users who seem to have no assignment: before a 404. Left out: the database is always first. */
   readonly lateAssignments?: LateAssignments | undefined;
 }
@@ -45,7 +48,9 @@ export async function rewardFunnel(
   const idOf = stableIds(deps.randomBytes);
   const run = () =>
     retryUnknown((isRerun) =>
-      withCompany(deps.db, companyId, (trx) => recordReward(trx, origin, idOf, isRerun)),
+      withCompany(deps.db, companyId, (trx) =>
+        recordReward(trx, origin, idOf, isRerun, deps.hashSubject(companyId, body.userId)),
+      ),
     );
   const partitions = await run().catch(async (error: unknown) => {
     if (deps.lateAssignments === undefined || !isNoAssignments(error)) throw error;
@@ -65,6 +70,7 @@ async function recordReward(
   origin: RewardOrigin,
   idOf: (experimentId: string) => string,
   isRerun: boolean,
+  subject: Uint8Array,
 ): Promise<Set<number>> {
   const { companyId, funnelId, userId, value } = origin;
   const found = await findFunnel(trx, companyId, funnelId, 'share');
@@ -75,7 +81,13 @@ async function recordReward(
 
   const reward = { company_id: companyId, funnel_id: funnelId, user_id: userId, value };
   if (!(await insertFunnelReward(trx, reward))) throw alreadyRecorded();
-  const assignments = await resolveLatestAssignments(trx, companyId, userId, experimentIds);
+  const latest = await resolveLatestAssignments(trx, companyId, userId, experimentIds);
+  // After this transaction has written, and so has its number: whoever erases the user waits for it, or is seen.
+  const erased = await findErasedSubjects(
+    trx,
+    latest.map(({ assignedAtMs }) => ({ companyId, subject, assignedAtMs })),
+  );
+  const assignments = latest.filter((_, place) => !erased.has(place));
   if (assignments.length === 0) throw noAssignments();
   const events: RewardEvent[] = assignments.map((assignment) => ({
     id: idOf(assignment.experimentId),

@@ -4,7 +4,7 @@ export {
   findCurrentAssignments,
 } from './find-current-assignments.ts';
 export { findRecordedNonces } from './find-recorded-nonces.ts';
-export { insertAssignments, type NewAssignment } from './insert-assignments.ts';
+export { type HashSubject, insertAssignments, type NewAssignment } from './insert-assignments.ts';
 export { insertSuperseded } from './insert-superseded.ts';
 export { listServingStates, type ServingStateRow } from './list-serving-states.ts';
 export { loadServingState } from './load-serving-state.ts';

@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { Database } from '../../schema.ts';
-import type { NewAssignment } from './insert-assignments.ts';
+import { findErasedSubjects } from '../erasure/find-erased-subjects.ts';
+import type { HashSubject, NewAssignment } from './insert-assignments.ts';
 
 /**
  * Decisions that were answered while the database was away and come in after the one that followed them: they were
@@ -12,7 +13,19 @@ import type { NewAssignment } from './insert-assignments.ts';
 export async function insertSuperseded(
   db: Kysely<Database>,
   rows: readonly NewAssignment[],
+  hashSubject: HashSubject,
 ): Promise<ReadonlySet<string>> {
+  return db.transaction().execute(async (trx) => {
+    // The transaction's number comes before the look for erased users.
+    await sql`select current_batch()`.execute(trx);
+    const moments = rows.map((row) => ({ ...row, subject: hashSubject(row.companyId, row.userId) }));
+    const erased = await findErasedSubjects(trx, moments);
+    const left = rows.filter((_, place) => !erased.has(place));
+    return left.length === 0 ? new Set<string>() : insertAll(trx, left);
+  });
+}
+
+async function insertAll(db: Kysely<Database>, rows: readonly NewAssignment[]): Promise<ReadonlySet<string>> {
   const recorded = await db
     .with('recorded', (qb) =>
       qb

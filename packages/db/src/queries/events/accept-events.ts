@@ -29,6 +29,8 @@ export interface AcceptItem {
   readonly treatmentId: string;
   readonly partition: number;
   readonly userId: string;
+  /** Keyed hash of company and user id, for nothing is stored of erased users. Left out: nobody looks. */
+  readonly subject?: Uint8Array;
   /** The same in each run of the statement: it tells a repeat of this item from another's duplicate. */
   readonly eventId: string;
   readonly eventType: EventType;
@@ -53,6 +55,8 @@ export interface AcceptVerdict {
   readonly receivedAtMs: number;
   /** When its assignment was made; undefined without one. */
   readonly assignedAtMs: number | undefined;
+  /** True: its user was erased, nothing is stored and the rest tells nothing. */
+  readonly isErased: boolean;
 }
 
 interface VerdictRow {
@@ -61,10 +65,11 @@ interface VerdictRow {
   event_id: string;
   received_at: Date;
   assigned_at: Date | null;
+  is_erased: boolean;
 }
 
 /**
- * Stores many requests' events in one statement and one transaction; see migration 0005-accept.
+ * Stores many requests' events in one statement and one transaction; see migrations 0005-accept and 0011-erasure.
  *
  * @param items pairwise without common `keys`, and no `trialKey` among another's keys or trial keys
  * @returns shape of `items`
@@ -74,7 +79,7 @@ export async function acceptEvents(
   items: readonly AcceptItem[],
 ): Promise<AcceptVerdict[]> {
   const input = JSON.stringify(items.map(toInput));
-  const { rows } = await sql<VerdictRow>`select * from accept_events_v1(${input}::jsonb)`.execute(db);
+  const { rows } = await sql<VerdictRow>`select * from accept_events_v2(${input}::jsonb)`.execute(db);
   const verdicts = new Array<AcceptVerdict>(items.length);
   for (const row of rows) {
     verdicts[row.item] = {
@@ -82,6 +87,7 @@ export async function acceptEvents(
       eventId: row.event_id,
       receivedAtMs: row.received_at.getTime(),
       assignedAtMs: row.assigned_at?.getTime(),
+      isErased: row.is_erased,
     };
   }
   return verdicts;
@@ -98,6 +104,7 @@ function toInput(item: AcceptItem, index: number) {
     treatment_id: item.treatmentId,
     partition: item.partition,
     user_id: item.userId,
+    subject: item.subject && toHex(item.subject),
     event_id: item.eventId,
     event_type: item.eventType,
     value: item.value,

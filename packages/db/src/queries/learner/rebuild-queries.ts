@@ -42,10 +42,12 @@ export async function findPageEnd(
   return rows[0]?.batch ?? throughBatch;
 }
 
-/** What retention kept of the facts that it may drop. */
+/** What retention kept of the facts that it may drop, or an erasure of those it may make unreadable. */
 export interface RebuildBase {
   /** Later batches are replayed. */
   readonly throughBatch: number;
+  /** How often the experiment was sealed for an erasure. */
+  readonly nSeals: number;
   /** The learner's state then; undefined when it had learned nothing. */
   readonly state: Uint8Array | undefined;
   /** Networks up to this one are in the state. */
@@ -53,7 +55,7 @@ export interface RebuildBase {
   readonly days: readonly DaySums[];
 }
 
-/** @returns undefined while nothing was dropped: the whole history is there */
+/** @returns undefined while nothing was dropped or erased: the whole history is there */
 export async function findRebuildBase(
   db: Kysely<Database>,
   partition: number,
@@ -62,20 +64,23 @@ export async function findRebuildBase(
   // One statement: a newer base must not come in between.
   const { rows } = await sql<{
     through_batch: number;
+    n_seals: number | null;
     state: Buffer | null;
     last_swap: number | null;
     days: Row<'base_days'>[] | null;
   }>`
-    select p.through_batch, b.state, b.last_swap, (
+    select greatest(p.through_batch, b.through_batch) as through_batch, b.n_seals, b.state, b.last_swap, (
       select jsonb_agg(d) from base_days d where d.company_id = ${companyId} and d.experiment_id = ${experimentId}
     ) as days
-    from partition_bases p
+    from (select 1) this
+    left join partition_bases p on p.partition = ${partition}
     left join experiment_bases b on b.company_id = ${companyId} and b.experiment_id = ${experimentId}
-    where p.partition = ${partition}`.execute(db);
+    where coalesce(p.through_batch, b.through_batch) is not null`.execute(db);
   const row = rows[0];
   return (
     row && {
       throughBatch: row.through_batch,
+      nSeals: row.n_seals ?? 0,
       state: row.state ?? undefined,
       lastSwap: row.last_swap ?? 0,
       days: (row.days ?? []).map(toDaySums),
@@ -83,14 +88,17 @@ export async function findRebuildBase(
   );
 }
 
-/** @returns -1 while there is no base */
-export async function readBaseBatch(db: Kysely<Database>, partition: number): Promise<number> {
-  const row = await db
-    .selectFrom('partition_bases')
-    .select('through_batch')
-    .where('partition', '=', partition)
-    .executeTakeFirst();
-  return row?.through_batch ?? -1;
+export type BaseMark = Pick<RebuildBase, 'throughBatch' | 'nSeals'>;
+
+/** Has another base been taken since this one? */
+export async function isBaseMoved(
+  db: Kysely<Database>,
+  partition: number,
+  key: ExperimentKey,
+  begun: BaseMark | undefined,
+): Promise<boolean> {
+  const now = await findRebuildBase(db, partition, key);
+  return now?.throughBatch !== begun?.throughBatch || now?.nSeals !== begun?.nSeals;
 }
 
 export interface RecordedFold {
