@@ -73,6 +73,10 @@ testOnClusters(t, 'nodes of both clusters are killed under load', async (t) => {
   for (const outage of outages) t.comment(JSON.stringify(measureOutage(outage, journal.operations)));
   t.comment(`seed ${seed}: ${journal.operations.length} operations ${JSON.stringify(journal.tally())}`);
   t.comment(`${outages.reduce((sum, { nKilled }) => sum + nKilled, 0)} kills in ${outages.length} outages`);
+  const again = outages
+    .filter(({ nStarts }) => nStarts > 1)
+    .map(({ what, nStarts }) => `${what}: ${nStarts}`);
+  t.comment(`NATS servers that had to be started more than once: ${again.join(', ') || 'none'}`);
 });
 
 async function makeExperiments(client: Client): Promise<{ experimentIds: string[]; funnelId: string }> {

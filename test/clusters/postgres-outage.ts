@@ -1,5 +1,5 @@
 import type { Operation } from './journal.ts';
-import { type Outage, type Scene, waitForOk, waitUntilWhole } from './outages.ts';
+import { type Outage, type Scene, startAgain, waitForOk, waitUntilWhole } from './outages.ts';
 import { waitFor } from './wait-for.ts';
 
 export interface PostgresOutage extends Outage {
@@ -46,10 +46,10 @@ export async function killPostgresWithoutOneNats(scene: Scene, round: number): P
   const backMs = performance.now();
   await waitFor('RECORDS is drained', async () => (await streams.nKept()) === 0, drainMsMax);
   const drainedAfterMs = performance.now() - backMs;
-  await server.restart();
+  const nStarts = await startAgain(server);
   const wholeMs = await waitUntilWhole(scene, what);
   return {
-    ...{ what, nKilled: 3, killedMs, backMs, wholeMs, hadNoPostgres: true },
+    ...{ what, nKilled: 3, killedMs, backMs, wholeMs, hadNoPostgres: true, nStarts },
     nAnswered: answered.length,
     nSaidUnrecorded: answered.filter(({ isRecorded }) => !isRecorded).length,
     keptAfterMs: keptMs - snapshotMs,
