@@ -217,7 +217,9 @@ t.test('the database', (t) =>
       t.equal(done.filter((names) => names.length > 0).length, 1);
       t.equal(done.flat()[0], '0001-tenants');
       t.strictSame(await migrate(db), []);
-      await sql`drop table learner_partitions cascade; delete from kysely_migration where name >= '0003'`.execute(db);
+      await sql`drop table learner_partitions cascade; delete from kysely_migration where name >= '0003'`.execute(
+        db,
+      );
       await t.rejects(migrate(db), {
         message: /migration 0003-learner failed: .*folds.*exists/,
         code: '42P07',
