@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import type { AssignmentFields } from '@bandit/contracts';
 import fc from 'fast-check';
 import t from 'tap';
@@ -115,4 +115,20 @@ t.test('a key is unwrapped with its own secret and id only', async (t) => {
   t.throws(() => unwrapMacKey('k1', wrapped, `${secret}!`), /ASSIGNMENT_SECRET/);
   t.throws(() => unwrapMacKey('k2', wrapped, secret), /ASSIGNMENT_SECRET/);
   t.throws(() => unwrapMacKey('k1', wrapped.slice(0, 20), secret), /ASSIGNMENT_SECRET/);
+});
+
+t.test('a subject is hashed under the oldest key, whichever signs', async (t) => {
+  const oldest = { id: 'a', key: Buffer.alloc(32, 5) };
+  const newer = { id: 'b', key: Buffer.alloc(32, 6) };
+  const derived = new Uint8Array(hkdfSync('sha256', oldest.key, '', 'bandit erased subjects v1', 32));
+  const expected = createHmac('sha256', derived).update('cmp_1\0ada@example.com').digest('hex');
+  const hashes = [
+    createAssignmentIdCodec([oldest]),
+    createAssignmentIdCodec([newer, oldest]),
+    createAssignmentIdCodec([oldest, newer], oldest),
+  ].map(({ hashSubject }) => Buffer.from(hashSubject('cmp_1', 'ada@example.com')).toString('hex'));
+  t.strictSame(hashes, [expected, expected, expected]);
+  const { hashSubject } = createAssignmentIdCodec([oldest]);
+  t.notSame(hashSubject('cmp_1', 'u'), hashSubject('cmp_2', 'u'));
+  t.equal(hashSubject('cmp_1', '\u{1f600}'.repeat(128)).length, 32);
 });
