@@ -117,6 +117,15 @@ async function testDay(t: Test, { assignment, ingest, management }: Record<strin
     'POST',
   );
   t.equal(refreshed.status, 200, 'the learner rebuilds when management asks');
+  const treatmentId = experiment.data.treatments[0].id;
+  const own = { experimentId, treatmentId, userId: 'u2', eventType: 'CONVERSION' };
+  t.equal((await ask(ingest!.url, '/events', key, own)).status, 201, 'a client assigns by itself');
+  for (const userId of ['u1', 'u2', 'nobody']) {
+    const erased = await ask(management!.url, `/subjects/${userId}`, session, undefined, 'DELETE');
+    t.equal(erased.status, 200, `${userId} is erased`);
+    t.equal(erased.data.erased.assignments, userId === 'nobody' ? 0 : 1);
+  }
+  t.equal((await ask(ingest!.url, '/events', key, event)).status, 404, 'nothing of before comes back');
   const { scopes } = (await ask(management!.url, '/api-keys', session)).data[0];
   t.ok(scopes.length > 0, 'keys are listed');
   return { companyId: company.data.id, key, session, experimentId };
@@ -157,10 +166,9 @@ async function testOutage(
     const trials = [...JSON.stringify(results.data ?? '').matchAll(/"trials":(\d+)/g)].map(([, n]) =>
       Number(n),
     );
-    return (
-      (trials.some((n) => n > 0) && trials.includes(users.length + 1)) ||
-      sumOfPairs(trials) === users.length + 1
-    );
+    // And the two of the day, which count although their users were erased.
+    const nTrials = users.length + 2;
+    return (trials.some((n) => n > 0) && trials.includes(nTrials)) || sumOfPairs(trials) === nTrials;
   }, 'all of them are on record and learned');
 }
 
