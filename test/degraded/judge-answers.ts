@@ -28,14 +28,19 @@ export function judgeAnswers(t: Test, round: Round, phases: Phases, isDatabaseAw
   t.strictSame(unready.slice(0, 5), [], 'every process stays ready');
 }
 
-function judgeSpeed(t: Test, { before, during }: Phases, quiet: readonly Entry[]): void {
+/**
+ * The machine's own slowness is what the healthy platform shows before and after, and a server that does nothing. Of the
+ * time before, new users count alone as well: with Redis away everybody unknown to a process waits for a commit, as they do.
+ */
+function judgeSpeed(t: Test, { before, during, after }: Phases, quiet: readonly Entry[]): void {
   const p99 = quantile(during, 0.99);
-  const [p99Before, p99Quiet] = [quantile(before, 0.99), quantile(quiet, 0.99)];
-  const others = `before ${p99Before.toFixed(1)}, a server that does nothing ${p99Quiet.toFixed(1)}`;
+  const newBefore = before.filter(({ kind }) => kind === 'new');
+  const machine = [before, newBefore, after, quiet].map((entries) => quantile(entries, 0.99));
+  const [p99Before, p99NewBefore, p99After, p99Quiet] = machine.map((ms) => ms.toFixed(1));
   t.ok(during.length > 100, `${during.length} assignments meanwhile`);
   t.ok(
-    p99 <= Math.max(promisedMs, busyFactor * p99Before, busyFactor * p99Quiet),
-    `p99 meanwhile: ${p99.toFixed(1)} ms; ${others}`,
+    p99 <= Math.max(promisedMs, busyFactor * Math.max(...machine)),
+    `p99 meanwhile: ${p99.toFixed(1)} ms; before ${p99Before}, new users before ${p99NewBefore}, after ${p99After}, a server that does nothing ${p99Quiet}`,
   );
 }
 
