@@ -1,6 +1,6 @@
 import { waitUntil } from '../wait-until.ts';
 import { findFreePorts } from './free-ports.ts';
-import { readMonitor } from './nats-process.ts';
+import { healthPath, readMonitor } from './nats-process.ts';
 import { type NatsServer, startNats } from './start-nats.ts';
 
 /** Generous: the election of a leader and its first look at its peers, on a busy machine. */
@@ -49,7 +49,7 @@ async function isWhole(servers: readonly NatsServer[]): Promise<boolean> {
   const reports = await Promise.all(
     servers.map(({ monitorPort }) => readMonitor(monitorPort, 'jsz') as Promise<JetStreamReport | undefined>),
   );
-  const healths = await Promise.all(servers.map(({ monitorPort }) => readMonitor(monitorPort, 'healthz')));
+  const healths = await Promise.all(servers.map(({ monitorPort }) => readMonitor(monitorPort, healthPath)));
   if (healths.includes(undefined)) return false;
   const others = servers.length - 1;
   // Only the leader lists the others.
