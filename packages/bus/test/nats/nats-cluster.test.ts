@@ -12,7 +12,7 @@ import {
 } from './own-nats.ts';
 import { readStream } from './shared-nats.ts';
 
-t.setTimeout(300_000);
+t.setTimeout(590_000);
 
 t.test('acknowledged events and records outlive each server in turn', { skip }, async (t) => {
   const cluster = await startNatsCluster(3);

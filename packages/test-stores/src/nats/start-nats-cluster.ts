@@ -4,7 +4,7 @@ import { healthPath, readMonitor } from './nats-process.ts';
 import { type NatsServer, startNats } from './start-nats.ts';
 
 /** Generous: the election of a leader and its first look at its peers, on a busy machine. */
-const leaderMsMax = 60_000;
+const leaderMsMax = 180_000;
 
 export interface NatsCluster {
   /** The servers' URLs, joined by commas. */
