@@ -7,13 +7,12 @@ import { parseArgs } from 'node:util';
 import { makeApiKey } from '@bandit/auth';
 import { countCompanies, createDatabaseClock, openDatabase } from '@bandit/db';
 import { createCompany } from '@bandit/management';
-import { CommandError, commandLog, loadCommandConfig, runCommand } from './run-command.ts';
+import { CommandError, commandLog, loadCommandConfig, readEmail, runCommand } from './run-command.ts';
 
 await runCommand(process, async () => {
   const { values } = parseArgs({ options: { email: { type: 'string' }, name: { type: 'string' } } });
-  const { email, name = 'My company' } = values;
-  if (email === undefined || !/^[^@\s]+@[^@\s]+$/.test(email))
-    throw new CommandError('--email must be the e-mail of the first admin', 2);
+  const { name = 'My company' } = values;
+  const adminEmail = readEmail(values.email, 'the first admin');
   const { databaseUrl } = loadCommandConfig(process.env, 'make a company in');
   const { db, close } = openDatabase({ connectionString: databaseUrl, max: 1, log: commandLog });
   try {
@@ -29,8 +28,8 @@ await runCommand(process, async () => {
       // Processes hear of it by their poll, within a second.
       bus: { publish: () => undefined },
     };
-    const company = await createCompany(deps, { name, adminEmail: email.toLowerCase() });
-    console.error(`company ${company.id}, admin ${email.toLowerCase()}; the API key is shown only now:`);
+    const company = await createCompany(deps, { name, adminEmail });
+    console.error(`company ${company.id}, admin ${adminEmail}; the API key is shown only now:`);
     console.log(company.apiKey);
   } finally {
     await close();

@@ -31,6 +31,13 @@ export async function runCommand(owner: NodeJS.Process, work: () => Promise<void
   }
 }
 
+/** The value of --email, as it is stored. @throws CommandError when it is missing or none */
+export function readEmail(given: string | undefined, whose: string): string {
+  if (given === undefined || !/^[^@\s]+@[^@\s]+$/.test(given))
+    throw new CommandError(`--email must be the e-mail of ${whose}`, 2);
+  return given.toLowerCase();
+}
+
 /** The configuration of a command that works on a real database. */
 export function loadCommandConfig(env: NodeJS.ProcessEnv, what: string) {
   const config = loadConfig(env, {

@@ -5,7 +5,7 @@
 import { parseArgs } from 'node:util';
 import { loadConfig } from '@bandit/config';
 import { SignJWT } from 'jose';
-import { CommandError, runCommand } from './run-command.ts';
+import { CommandError, readEmail, runCommand } from './run-command.ts';
 
 const hoursMax = 24;
 
@@ -14,14 +14,13 @@ await runCommand(process, async () => {
     options: { email: { type: 'string' }, hours: { type: 'string', default: '1' } },
   });
   const hours = Number(values.hours);
-  if (values.email === undefined || !/^[^@\s]+@[^@\s]+$/.test(values.email))
-    throw new CommandError('--email must be the e-mail of a member', 2);
+  const email = readEmail(values.email, 'a member');
   if (!(hours > 0 && hours <= hoursMax))
     throw new CommandError(`--hours must be above 0 and at most ${hoursMax}, got ${values.hours}`, 2);
   const [secret] = loadConfig(process.env).jwtSecrets;
   if (secret === undefined)
     throw new CommandError('JWT_SECRET must be set: the one that the processes have', 2);
-  const token = await new SignJWT({ email: values.email.toLowerCase() })
+  const token = await new SignJWT({ email })
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
     .setIssuedAt()
     .setExpirationTime(`${Math.round(hours * 3_600)}s`)

@@ -14,12 +14,12 @@ import {
   readFileSync,
   rmSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
+import { findFreePort, isPortFree } from '../find-free-port.ts';
+import { waitUntil } from '../wait-until.ts';
 import { findPostgresServer, type PostgresUser, whoRunsPostgres } from './find-postgres-server.ts';
 import { childrenOf, isRunning, sendSignal } from './process-tree.ts';
 
@@ -27,7 +27,6 @@ const run = promisify(execFile);
 /** Generous: initdb and a recovery on a busy machine. */
 const readyMsMax = 60_000;
 const endMsMax = 30_000;
-const pollMs = 20;
 /** Of the address of a Unix socket. */
 const socketPathMax = 100;
 
@@ -102,7 +101,7 @@ async function openHandle(
   let server = await startServer(files, port, connectionString, settings);
   const end = async (signal: NodeJS.Signals) => {
     await endAll(server, signal);
-    await until(() => isPortFree(port), endMsMax, `port ${port} stays taken after the end of Postgres`);
+    await waitUntil(() => isPortFree(port), endMsMax, `port ${port} stays taken after the end of Postgres`);
   };
   return {
     connectionString,
@@ -151,7 +150,7 @@ async function startServer(
   const server = spawn(command!, args, { cwd: dir, stdio: ['ignore', output, output] });
   await new Promise<void>((resolve, reject) => server.once('spawn', resolve).once('error', reject));
   closeSync(output);
-  await until(() => answers(connectionString, server), readyMsMax, 'Postgres does not answer').catch(
+  await waitUntil(() => answers(connectionString, server), readyMsMax, 'Postgres does not answer').catch(
     async (error: unknown) => {
       await endAll(server, 'SIGKILL');
       const lines = readFileSync(log, 'utf8').split('\n').slice(-20).join('\n');
@@ -183,39 +182,12 @@ async function endAll(server: ChildProcess, signal: NodeJS.Signals): Promise<voi
   for (const pid of pids) if (signal !== 'SIGKILL') sendSignal(pid, 'SIGCONT');
   for (const pid of signal === 'SIGKILL' ? pids : pids.slice(0, 1)) sendSignal(pid, signal);
   const areGone = () => Promise.resolve(!pids.some(isRunning));
-  await until(areGone, endMsMax, 'Postgres does not end').catch(async () => {
+  await waitUntil(areGone, endMsMax, 'Postgres does not end').catch(async () => {
     for (const pid of pids) sendSignal(pid, 'SIGKILL');
-    await until(areGone, endMsMax, 'Postgres does not end even by SIGKILL');
+    await waitUntil(areGone, endMsMax, 'Postgres does not end even by SIGKILL');
   });
 }
 
 function hasEnded(server: ChildProcess): boolean {
   return server.exitCode !== null || server.signalCode !== null;
-}
-
-async function until(isTrue: () => Promise<boolean>, msMax: number, complaint: string): Promise<void> {
-  const deadline = AbortSignal.timeout(msMax);
-  while (!(await isTrue())) {
-    if (deadline.aborted) throw new Error(`${complaint} (waited ${msMax} ms)`);
-    await delay(pollMs);
-  }
-}
-
-function isPortFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = createServer();
-    probe.once('error', () => resolve(false));
-    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
-  });
-}
-
-function findFreePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as { port: number };
-      probe.close(() => resolve(port));
-    });
-  });
 }
